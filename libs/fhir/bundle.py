@@ -1,0 +1,45 @@
+"""What a message or a client asks to be stored, entry by entry, and its form as a FHIR transaction Bundle."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+# Extensions of Bundle.entry that say what FHIR's PUT cannot: an HL7 v2 update is partial.
+MERGE = "urn:ehrconnect:fhir:entry-merge"
+REMOVE = "urn:ehrconnect:fhir:entry-remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One resource to write, and how."""
+
+    resource: dict[str, Any]  # JSON-ready; decimals as `Decimal`, see json.py
+    full_url: str  # "urn:uuid:..."; references inside the bundle use it
+    method: Literal["PUT", "POST"]
+    url: str  # "Patient?identifier=sys|val", "Observation/id" or "Observation"
+    if_none_exist: str | None = None  # query of a conditional create
+    merge: bool = False  # elements that are absent here stay as they are stored
+    remove: tuple[str, ...] = ()  # top-level elements that the message deletes
+
+
+def transaction(entries: Iterable[Entry]) -> dict[str, Any]:
+    """The entries as a FHIR transaction Bundle, in their order."""
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "transaction"}
+    if written := [_entry(entry) for entry in entries]:  # FHIR JSON has no empty arrays
+        bundle["entry"] = written
+    return bundle
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    request = {"method": entry.method, "url": entry.url}
+    if entry.if_none_exist is not None:
+        request["ifNoneExist"] = entry.if_none_exist
+    written: dict[str, Any] = {}
+    if extensions := _extensions(entry):
+        written["extension"] = extensions
+    return written | {"fullUrl": entry.full_url, "resource": entry.resource, "request": request}
+
+
+def _extensions(entry: Entry) -> list[dict[str, Any]]:
+    merge = [{"url": MERGE, "valueBoolean": True}] if entry.merge else []
+    return merge + [{"url": REMOVE, "valueCode": element} for element in entry.remove]

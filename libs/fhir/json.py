@@ -1,0 +1,67 @@
+"""FHIR JSON, in and out, with decimals that keep the digits they were written with.
+
+1.10 and 1.1 are different statements of precision in FHIR, so a number with a fraction or an exponent
+is a `decimal.Decimal` on our side, never a float.
+
+Source: FHIR R4, "JSON representation of resources" and "Data types", decimal.
+"""
+
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from libs.errors import Permanent
+
+# A number that orjson would make a float of. It may also match inside a string, which costs time only.
+_INEXACT = re.compile(rb"[:,\[]\s*-?(?:\d+(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+)|\d{19,})\s*[,}\]]")
+
+
+class NotJson(Permanent):
+    """The text is not a JSON object in UTF-8."""
+
+
+def loads(text: bytes | str) -> dict[str, Any]:
+    """The JSON object in `text`, its decimals as `Decimal`. Raises NotJson."""
+    body = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    try:
+        value = _DECODER.decode(body.decode()) if _INEXACT.search(body) else orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise NotJson(f"not JSON: line {error.lineno}, column {error.colno}") from None
+    except json.JSONDecodeError as error:
+        raise NotJson(f"not JSON: line {error.lineno}, column {error.colno}") from None
+    except UnicodeDecodeError as error:
+        raise NotJson(f"not UTF-8: byte {error.start}") from None
+    except RecursionError:
+        raise NotJson("not JSON: nested too deeply") from None
+    except ValueError as error:
+        raise NotJson(f"not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise NotJson("not a JSON object")
+    return value
+
+
+def dumps(resource: Any) -> bytes:
+    """`resource` as compact JSON in UTF-8, each Decimal with its own digits.
+
+    Raises NotJson for a text with a lone surrogate, which UTF-8 cannot carry, and for a Decimal that is not a number.
+    """
+    try:
+        return orjson.dumps(resource, default=_decimal)
+    except orjson.JSONEncodeError as error:
+        raise NotJson(f"cannot be written as JSON: {error}") from None
+
+
+def _decimal(value: Any) -> orjson.Fragment:
+    if isinstance(value, Decimal) and value.is_finite():
+        return orjson.Fragment(str(value))
+    raise TypeError(f"a {type(value).__name__} has no place in FHIR JSON")
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
