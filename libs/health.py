@@ -1,0 +1,77 @@
+"""`/metrics`, `/health/live` and `/health/ready`, the same in every service.
+
+`respond` is the whole behaviour as data; `serve` offers it from a thread of a worker process. The
+gateway (Twisted) and the FHIR API (Starlette) call `respond` from their own servers.
+"""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import orjson
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+Check = Callable[[], str | None]  # None when the dependency answers, else what is wrong
+
+
+def respond(path: str, checks: Mapping[str, Check]) -> tuple[int, str, bytes] | None:
+    """Status, content type and body of a health or metrics path; None for any other path."""
+    if path == "/metrics":
+        return 200, CONTENT_TYPE_LATEST, metrics()
+    if path == "/health/live":
+        return 200, "application/json", b'{"status":"up"}'
+    if path == "/health/ready":
+        answers = {name: check() or "up" for name, check in checks.items()}
+        up = all(answer == "up" for answer in answers.values())
+        body = orjson.dumps({"status": "up" if up else "down", "checks": answers})
+        return 200 if up else 503, "application/json", body
+    return None
+
+
+def metrics() -> bytes:
+    """Every metric of this service, summed over its processes."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    return generate_latest(registry)
+
+
+def multiprocess_directory(folder: Path) -> None:
+    """Make the processes of a service count together: an empty `folder` for their figures.
+
+    To be called before anything imports `libs.metrics`. The folder is wiped: figures of a former run
+    would be counted again.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+
+
+def serve(address: str, port: int, checks: Mapping[str, Check], refresh: Callable[[], None]) -> WSGIServer:
+    """Answer on `address:port` from a daemon thread; `refresh` sets gauges before each scrape.
+
+    Raises OSError when the port is taken.
+    """
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path == "/metrics":
+            refresh()
+        status, content_type, body = respond(path, checks) or (404, "text/plain", b"not found\n")
+        start_response(f"{status} {'OK' if status == 200 else 'Error'}", [("Content-Type", content_type)])
+        return [body]
+
+    server = make_server(address, port, application, handler_class=_Quiet)
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+    return server
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """A line per scrape is noise."""
