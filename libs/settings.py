@@ -44,7 +44,7 @@ def load(settings: type[S]) -> S:
     """The settings that the environment gives; ends the process with one line per bad one."""
     secrets = SECRETS if SECRETS.is_dir() else None
     try:
-        return settings(_secrets_dir=secrets)
+        return settings(_secrets_dir=secrets)  # type: ignore[call-arg]  # of BaseSettings
     except ValidationError as error:
         for problem in error.errors():
             name = "EHR_" + "_".join(str(part) for part in problem["loc"]).upper()
