@@ -46,7 +46,7 @@ def loads(text: bytes | str) -> dict[str, Any]:
 def dumps(resource: Any) -> bytes:
     """`resource` as compact JSON in UTF-8, each Decimal with its own digits.
 
-    Raises NotJson for a text with a lone surrogate, which UTF-8 cannot carry, and for a Decimal that is not a number.
+    Raises NotJson for a text with a lone surrogate, which UTF-8 cannot carry, and for what is no JSON value.
     """
     try:
         return orjson.dumps(resource, default=_decimal)
@@ -60,8 +60,12 @@ def _decimal(value: Any) -> orjson.Fragment:
     raise TypeError(f"a {type(value).__name__} has no place in FHIR JSON")
 
 
+def _integer(text: str) -> int | Decimal:
+    return int(text) if len(text) < 19 else Decimal(text)  # beyond 64 bits orjson cannot write an int
+
+
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
 
 
-_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_int=_integer, parse_constant=_no_constant)
