@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg
 
-from libs.embedded.process import NotStarted, Server
+from libs.embedded.process import STOP_WITHIN, NotStarted, Server
 
 _DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 _VOLATILE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -38,10 +38,16 @@ _SETTINGS = {
 class Postgres:
     """One embedded server on its own port; superuser `postgres`, loopback only."""
 
-    def __init__(self, data: Path, port: int, *, durable: bool = True) -> None:
-        """`durable=False` is for tests that do not test durability: a crash may lose what it holds."""
+    name = "postgres"
+
+    def __init__(self, data: Path, port: int, *, durable: bool = True, password: str = "") -> None:
+        """`durable=False` is for tests that do not test durability: a crash may lose what it holds.
+
+        `password` is set when `data` is created; without one every user of this machine may log in.
+        """
         self.port = port
         self._data = data
+        self._password = password
         self._settings = {**_SETTINGS, **(_DURABLE if durable else _VOLATILE), "port": str(port)}
         self._server: Server | None = None
 
@@ -65,33 +71,48 @@ class Postgres:
         self._server.wait_until(self._answers)
 
     def url(self, database: str = "postgres") -> str:
-        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+        login = f"postgres:{self._password}" if self._password else "postgres"
+        return f"postgresql://{login}@127.0.0.1:{self.port}/{database}"
 
-    def stop(self) -> None:
+    def stop(self, within: float = STOP_WITHIN) -> None:
         if self._server:
-            self._server.stop()
+            self._server.stop(within)
 
     def kill(self) -> None:
         """End the whole server at once, as a power cut would."""
         if self._server:
-            postmaster = _pid_in(self._data / "postmaster.pid")
             self._server.kill()
-            if postmaster and _is_alive(postmaster):
-                os.kill(postmaster, signal.SIGKILL)
+
+    @property
+    def pid(self) -> int:
+        return self._started().process.pid
 
     def is_running(self) -> bool:
-        return self._server is not None and self._server.process.poll() is None
+        return self._server is not None and self._server.is_running()
+
+    def last_words(self) -> str:
+        return self._started().last_words()
+
+    def _started(self) -> Server:
+        if self._server is None:
+            raise NotStarted("PostgreSQL has not been started")
+        return self._server
 
     def _create(self) -> None:
         self._data.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self._data.with_name(self._data.name + ".new")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
+        password = self._data.with_name(self._data.name + ".password")
+        password.touch(mode=0o600)
+        password.write_text(self._password)
         command = [
-            *_run_as(unfinished), str(_binary("initdb")), "-D", str(unfinished),
-            "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync",
+            *_run_as(unfinished, password), str(_binary("initdb")), "-D", str(unfinished),
+            "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync",
+            *(["-A", "scram-sha-256", f"--pwfile={password}"] if self._password else ["-A", "trust"]),
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+        password.unlink()
         if done.returncode:
             words = (done.stderr or done.stdout).strip().splitlines() or ["initdb said nothing"]
             raise NotStarted(f"PostgreSQL could not create {self._data}: {words[-1]}")
@@ -112,15 +133,15 @@ def _binary(name: str) -> Path:
     return Path(found.origin).parent / "pginstall" / "bin" / name
 
 
-def _run_as(data: Path) -> list[str]:
-    """The prefix that makes a command run as somebody else than root."""
+def _run_as(*paths: Path) -> list[str]:
+    """The prefix that makes a command run as somebody else than root, who then owns `paths`."""
     if os.geteuid() != 0:
         return []
     namespace = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
     if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode == 0:
         return namespace
     nobody = pwd.getpwnam("nobody")
-    for path in (data, *data.rglob("*")):
+    for path in (found for top in paths for found in (top, *top.rglob("*"))):
         os.chown(path, nobody.pw_uid, nobody.pw_gid)
     return ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
 
@@ -133,7 +154,7 @@ def _environment() -> Mapping[str, str]:
 def _remove_stale_pid_file(data: Path) -> None:
     pid_file = data / "postmaster.pid"
     pid = _pid_in(pid_file)
-    if pid is not None and not _is_postgres(pid):
+    if pid is not None and not _is_postgres(pid, data):
         pid_file.unlink(missing_ok=True)
 
 
@@ -144,12 +165,12 @@ def _pid_in(pid_file: Path) -> int | None:
         return None
 
 
-def _is_postgres(pid: int) -> bool:
-    command = Path(f"/proc/{pid}/cmdline")
+def _is_postgres(pid: int, data: Path) -> bool:
+    """Whether the process is a PostgreSQL of this directory, and not a stranger with a recycled pid."""
     if not Path("/proc/self").exists():
         return _is_alive(pid)
     try:
-        return b"postgres" in command.read_bytes()
+        return os.fsencode(data) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
 

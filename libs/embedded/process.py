@@ -1,14 +1,17 @@
 """A server of ours: started in its own process group, stopped by its own signal."""
 
+import os
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 READY_WITHIN = 60.0  # seconds a server may take to answer; recovery after a crash reads its log
 STOP_WITHIN = 10.0  # seconds
+_TELLING = ("FATAL", "PANIC", "rror", "ailed", "EHR_")
 
 
 class NotStarted(Exception):
@@ -24,6 +27,7 @@ class Server:
         self._stop_signal = stop_signal
         self._log = log
         with log.open("ab") as output:
+            self._log_start = output.tell()  # what former runs said is before it
             # A group of its own, so that Ctrl-C at the terminal reaches the supervisor alone, which
             # then stops the servers after their clients.
             self.process = subprocess.Popen(
@@ -39,34 +43,46 @@ class Server:
         """Return once `ready()` holds. Raises NotStarted when the server ends or stays silent."""
         deadline = time.monotonic() + READY_WITHIN
         while not ready():
-            if self.process.poll() is not None:
+            if not self.is_running():
                 raise NotStarted(self.last_words())
             if time.monotonic() > deadline:
                 self.stop()
                 raise NotStarted(f"no answer within {READY_WITHIN:.0f} s; see {self._log}")
             time.sleep(0.02)
 
-    def stop(self) -> None:
-        if self.process.poll() is None:
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
+    def ask_to_stop(self) -> None:
+        """Send the signal that ends it; `stop` then waits for the end."""
+        if self.is_running():
             self.process.send_signal(self._stop_signal)
-            try:
-                self.process.wait(STOP_WITHIN)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+
+    def stop(self, within: float = STOP_WITHIN) -> None:
+        """End it and what it started: by its own signal, after `within` seconds by force."""
+        self.ask_to_stop()
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(within)
+        self.kill()
 
     def kill(self) -> None:
-        """End it as a power cut would."""
-        self.process.kill()
+        """End it as a power cut would, and what it started with it."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def last_words(self) -> str:
-        """The last line of the server's log that says something."""
-        lines = self._log.read_text(errors="replace").splitlines()
-        telling = [
-            line for line in lines if any(word in line for word in ("FATAL", "PANIC", "rror", "ailed"))
-        ]
-        return f"{(telling or lines or ['it printed nothing'])[-1].strip()} (see {self._log})"
+        """Why it ended: the signal that killed it, or the last line of its log that says something."""
+        code = self.process.poll()
+        if code is not None and code < 0:
+            return f"killed by {signal.Signals(-code).name}"
+        with self._log.open("rb") as log:
+            log.seek(self._log_start)
+            lines = log.read().decode(errors="replace").splitlines()
+        telling = [line for line in lines if any(word in line for word in _TELLING)]
+        if said := (telling or lines):
+            return f"{said[-1].strip()} (see {self._log})"
+        return f"it printed nothing and ended with exit code {code}"
 
 
 def free_port() -> int:

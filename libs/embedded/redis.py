@@ -7,15 +7,21 @@ from pathlib import Path
 
 import redis
 
-from libs.embedded.process import NotStarted, Server
+from libs.embedded.process import STOP_WITHIN, NotStarted, Server
 
 
 class Redis:
     """One embedded server on its own port, loopback only; `appendfsync always`."""
 
-    def __init__(self, data: Path, port: int, *, durable: bool = True) -> None:
-        """`durable=False` keeps nothing on disk, for tests that do not test durability."""
+    name = "redis"
+
+    def __init__(self, data: Path, port: int, *, durable: bool = True, password: str = "") -> None:
+        """`durable=False` keeps nothing on disk, for tests that do not test durability.
+
+        Without a `password` every user of this machine may use it.
+        """
         self.port = port
+        self._password = password
         self._data = data
         self._durable = durable
         self._server: Server | None = None
@@ -23,8 +29,12 @@ class Redis:
     def start(self) -> None:
         """Start the server and wait until it has read its log. Raises NotStarted in one line."""
         self._data.mkdir(parents=True, exist_ok=True)
+        # A file, because every user of the machine can read a command line.
+        configuration = self._data / "redis.conf"
+        configuration.touch(mode=0o600)
+        configuration.write_text(f'requirepass "{self._password}"\n')
         command = [
-            _binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._data),
+            _binary(), str(configuration), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._data),
             "--save", "", "--appendonly", "yes" if self._durable else "no", "--appendfsync", "always",
             "--maxmemory-policy", "noeviction", "--aof-load-truncated", "yes",
         ]  # fmt: skip
@@ -32,11 +42,12 @@ class Redis:
         self._server.wait_until(self._answers)
 
     def url(self, database: int = 0) -> str:
-        return f"redis://127.0.0.1:{self.port}/{database}"
+        login = f":{self._password}@" if self._password else ""
+        return f"redis://{login}127.0.0.1:{self.port}/{database}"
 
-    def stop(self) -> None:
+    def stop(self, within: float = STOP_WITHIN) -> None:
         if self._server:
-            self._server.stop()
+            self._server.stop(within)
 
     def kill(self) -> None:
         """End it at once, as a power cut would."""
@@ -46,15 +57,21 @@ class Redis:
     @property
     def pid(self) -> int:
         """The server's process, for tests that pause it."""
-        if self._server is None:
-            raise NotStarted("Redis has not been started")
-        return self._server.process.pid
+        return self._started().process.pid
 
     def is_running(self) -> bool:
-        return self._server is not None and self._server.process.poll() is None
+        return self._server is not None and self._server.is_running()
+
+    def last_words(self) -> str:
+        return self._started().last_words()
+
+    def _started(self) -> Server:
+        if self._server is None:
+            raise NotStarted("Redis has not been started")
+        return self._server
 
     def _answers(self) -> bool:
-        client = redis.Redis(port=self.port, socket_timeout=2)
+        client = redis.Redis.from_url(self.url(), socket_timeout=2)
         try:
             return bool(client.ping())
         except redis.RedisError:
