@@ -10,7 +10,8 @@ PRIORITIES = (1, 2, 3, 4, 5)  # 1 is drained first
 DEFAULT_PRIORITY = 3
 SLOTS = 64  # lanes an organization's messages of one priority are spread over
 
-# The RQ job that drains a lane, by queue; dotted paths, so that only the worker imports them.
+# The RQ job that drains a lane, by queue: called with (lane, job id). Dotted paths, so that only the worker
+# imports them.
 DRAINS = {f"{INBOUND}:{priority}": "services.transformer.jobs.drain" for priority in PRIORITIES}
 
 INBOUND_QUEUES = tuple(DRAINS)
