@@ -27,6 +27,13 @@ PROCESSING_SECONDS = Histogram(
     "hl7_processing_duration_seconds", "Time from ACK to committed FHIR, per message",
     ["message_type"], buckets=_PROCESSING_SECONDS,
 )  # fmt: skip
+MLLP_BYTES = Counter("mllp_received_bytes_total", "Bytes received over MLLP", ["listener"])
+MLLP_FRAMES = Counter("mllp_frames_total", "Whole MLLP frames received", ["listener"])
+MLLP_QUIRKS = Counter(
+    "mllp_quirks_total", "Deviations from the standard that were tolerated, by kind", ["kind"]
+)
+MLLP_DROPPED = Counter("mllp_connections_dropped_total", "MLLP connections ended or refused by us", ["reason"])
+NAKS = Counter("hl7_naks_total", "Negative acknowledgements, by code and reason", ["code", "reason"])
 MLLP_CONNECTIONS = Gauge("mllp_connections", "Open MLLP connections", multiprocess_mode="livesum")
 ACK_SECONDS = Histogram(
     "mllp_ack_duration_seconds", "Time from the last byte of a message to its acknowledgement",
