@@ -34,8 +34,8 @@ class Redis:
         configuration.touch(mode=0o600)
         configuration.write_text(f'requirepass "{self._password}"\n')
         command = [
-            _binary(), str(configuration), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._data),
-            "--save", "", "--appendonly", "yes" if self._durable else "no", "--appendfsync", "always",
+            _binary(), str(configuration),
+            "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._data), "--save", "", "--appendonly", "yes" if self._durable else "no", "--appendfsync", "always",
             "--maxmemory-policy", "noeviction", "--aof-load-truncated", "yes",
         ]  # fmt: skip
         self._server = Server(command, self._data.parent / "redis.log", signal.SIGTERM, {})

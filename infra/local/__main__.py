@@ -1,0 +1,106 @@
+"""`make run`: start everything, show one message's way through it, keep it running until told to stop."""
+
+import argparse
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import psycopg
+
+from infra.local import demo, folder, servers
+from infra.local.credentials import api_key
+from infra.local.environment import LocalSettings, facts, service_environment
+from infra.local.leftovers import stop_leftovers
+from infra.local.ports import require_free
+from infra.local.services import SERVICES, Service
+from infra.local.supervisor import Supervisor
+from libs.embedded.process import NotStarted
+from libs.migrations import upgrade
+from libs.settings import load
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Stopped(BaseException):
+    """Somebody asked for an end: Ctrl-C, SIGTERM, or the terminal was closed."""
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
+    arguments.add_argument("--folder", type=Path, default=Path(".run"), help="holds data and logs (.run)")
+    home: Path = arguments.parse_args().folder.absolute()
+    settings = load(LocalSettings)
+    for number in SIGNALS:
+        signal.signal(number, _stop)
+    try:
+        with folder.held(home):
+            run(settings, home, show=os.environ.get("DEMO") != "0")
+    except Stopped:
+        say("stopped")
+    except (NotStarted, OSError, psycopg.Error) as error:
+        sys.exit(f"make run: {_one_line(error)}")
+
+
+def run(settings: LocalSettings, home: Path, *, show: bool) -> NoReturn:
+    """Bring everything up in `home` and keep it up. Raises Stopped, NotStarted, OSError, psycopg.Error."""
+    for name in stop_leftovers(home):
+        say(f"stopped {name}, which a killed run had left behind")
+    require_free(settings)
+    supervisor = Supervisor(home, say)
+    try:
+        say(f"starting; data and logs are in {home}")
+        database_url = servers.database_url(settings, home, supervisor)
+        redis_url = servers.redis_url(settings, home, supervisor)
+        upgrade(database_url)
+        key = api_key(home, database_url)
+
+        environment = service_environment(settings, database_url, redis_url)
+        supervisor.start([Service(kind, settings, home, environment) for kind in SERVICES])
+        told = facts(settings, database_url, redis_url, key)
+        if show:
+            demo.show(settings, key, say)
+        print(_summary(settings, key, home), flush=True)
+        supervisor.watch(lambda pids: folder.write_env(home, {**told, "EHR_PIDS": pids}))
+    finally:
+        for number in SIGNALS:  # a second Ctrl-C must not interrupt the stopping
+            signal.signal(number, signal.SIG_IGN)
+        folder.remove_env(home)
+        supervisor.stop()
+
+
+def say(text: str) -> None:
+    with suppress(BrokenPipeError):  # whoever listened has left; that is no reason to stop
+        print(f"ehrconnect: {text}", flush=True)
+
+
+def _summary(settings: LocalSettings, key: str, home: Path) -> str:
+    return f"""EHRConnect is running. Ctrl-C stops it.
+
+    HL7 v2 (MLLP)   {settings.host}:{settings.mllp_port}
+    FHIR R4         {settings.fhir()}
+    API key         {key}
+    Logs            {home}/log
+    For scripts     {home}/env
+
+    .venv/bin/ehrconnect send FILE --to {settings.host}:{settings.mllp_port}
+    curl -H 'Authorization: Bearer {key}' '{settings.fhir()}/Patient?_count=3'
+"""
+
+
+def _stop(_: int, __: FrameType | None) -> NoReturn:
+    raise Stopped
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+if __name__ == "__main__":
+    main()
