@@ -131,7 +131,7 @@ def acknowledge(
 
     msa: list[bytes] = [b"MSA", code.encode(), echoed]
     if error and version < (2, 5):
-        msa.append(_text(_explanation(error), delimiters)[:80])
+        msa.append(_text(_explanation(error)[:80], delimiters))
     if expected_sequence is not None:
         msa += [b""] * (4 - len(msa)) + [str(expected_sequence).encode()]
 

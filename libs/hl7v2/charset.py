@@ -38,6 +38,7 @@ _CODECS = {
     "SHIFTJIS": "shift_jis",
     "EUCJP": "euc_jp",
 }
+_SWITCHING = ("ISOIR13", "ISOIR14", "ISOIR87", "ISOIR159", "ISOIR149")
 _WIDE = ("UTF16", "UTF32", "UCS2", "UCS4")
 _PUNCTUATION = re.compile(r"[\s_-]+")
 
@@ -54,30 +55,37 @@ def decode_message(body: bytes, default: str = "") -> tuple[str, list[str]]:
     Raises NotHL7, BadHeader, UnsupportedCharset.
     """
     header = read_header(body)
-    declared = header.charset.decode("latin-1").split(header.delimiters.repetition)
-    names = declared if any(declared) else default.split("~")
     warnings: list[str] = []
-    codec = _codec(names, warnings)
-    body = body.removeprefix(BOM)
-    switching = len(names) > 1 or names[0].startswith("ISO IR")
-    if switching:
+    declared = header.charset.decode("latin-1").split(header.delimiters.repetition)
+    codec = _codec(declared, warnings, "MSH-18") or _codec(
+        default.split("~"), warnings, "the sender's default"
+    )
+    if body.startswith(BOM):
+        body, codec = body.removeprefix(BOM), "utf-8"
+    names = declared if any(declared) else default.split("~")
+    switches = len(names) > 1 or _normal(names[0]) in _SWITCHING
+    if switches:
         body = _with_real_escapes(body, header.delimiters.escape)
-    return _decode(body, codec, switching or ESC in body, warnings), warnings
+    text = _decode(body, codec, switches or ESC in body, warnings)
+    if "\0" in text:
+        warnings.append("NUL characters were left out of the text")
+        text = text.replace("\0", "")
+    return text, warnings
 
 
-def _codec(names: list[str], warnings: list[str]) -> str:
+def _codec(names: list[str], warnings: list[str], source: str) -> str:
     """The codec of the default character set, the first; "" when none is declared or known.
 
     Raises UnsupportedCharset.
     """
-    for name in names:
-        if _normal(name).removeprefix("UNICODE").startswith(_WIDE):
-            raise UnsupportedCharset("MSH-18 declares UTF-16 or UTF-32; send UNICODE UTF-8")
+    for name in map(_normal, names):
+        if name.removeprefix("UNICODE").startswith(_WIDE):
+            raise UnsupportedCharset(f"{source} is UTF-16 or UTF-32; send UNICODE UTF-8")
     first = _normal(names[0])
     if not first:
         return "ascii" if len(names) > 1 else ""
     if first not in _CODECS:
-        warnings.append("MSH-18 is not in table 0211")
+        warnings.append(f"{source} is not in table 0211")
     return _CODECS.get(first, "")
 
 

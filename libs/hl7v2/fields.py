@@ -1,0 +1,151 @@
+"""Whether the fields of a message are those of its version: presence, number, data type, table, length.
+
+A reference is hl7apy's: (`leaf` or `sequence`, parts, data type, name, table, length), each part
+(name, reference, (least, most), kind), `most` and length -1 for any.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from libs.hl7v2.finding import Finding
+from libs.hl7v2.message import HEADERS, Message, Segment, State, Value
+from libs.hl7v2.timestamp import BadTimestamp, parse_timestamp
+
+_FORMATS = {
+    "NM": (re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII), "a number"),
+    "SI": (re.compile(r"\d+", re.ASCII), "a sequence number"),
+    "DT": (re.compile(r"\d{4}(\d{2}(\d{2})?)?", re.ASCII), "a date (YYYY[MM[DD]])"),
+    "TM": (
+        re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,4})?)?)?([+-]\d{4})?", re.ASCII),
+        "a time (HH[MM[SS[.SSSS]]][+/-ZZZZ])",
+    ),
+}
+# Sites add to the tables of IS as they need, and to these two by rules (HL7nnnn, 99zzz, L).
+_OPEN = ("HL70301", "HL70396")
+_TIMES = ("DTM", "TS", "TSComponentOne")
+
+
+def check_fields(message: Message, version: str) -> list[Finding]:
+    """What is not as the version has it, segment by segment; those it does not have are left alone."""
+    from hl7apy import load_reference
+    from hl7apy.exceptions import ChildNotFound
+
+    findings: list[Finding] = []
+    seen: Counter[str] = Counter()
+    for segment in message.segments:
+        seen[segment.name] += 1
+        try:
+            reference = load_reference(segment.name, "Segment", version)
+        except ChildNotFound:
+            continue
+        if reference[0] == "sequence":
+            findings += _Fields(segment, f"{segment.name}^{seen[segment.name]}", version).check(reference[1])
+    return findings
+
+
+class _Fields:
+    """The fields of one segment."""
+
+    def __init__(self, segment: Segment, location: str, version: str) -> None:
+        self._segment = segment
+        self._location = location
+        self._version = version
+
+    def check(self, references: Any) -> Iterator[Finding]:
+        last = 0
+        for name, reference, (least, most), _ in references:
+            last = int(name.rpartition("_")[2])
+            if last > 2 or self._segment.name not in HEADERS:
+                yield from self._field(last, reference, least, most)
+        extra = self._segment.field_count - last
+        if extra > 0:
+            location = f"{self._location}^{last + 1}"
+            yield Finding("W", "102", location, f"{extra} fields more than version {self._version} has")
+
+    def _field(self, number: int, reference: Any, least: int, most: int) -> Iterator[Finding]:
+        location = f"{self._location}^{number}"
+        label = _label(reference)
+        state = self._segment.state(number)
+        if state is not State.VALUED:
+            if least > 0:
+                yield Finding("E", "101", location, f"{label} is required")
+            return
+        repetitions = self._segment.raw(number).split(self._segment.delimiters.repetition)
+        if 0 <= most < len(repetitions):
+            yield Finding("E", "102", location, f"{label} has {len(repetitions)} repetitions, {most} allowed")
+        reference = self._actual(reference)
+        for index, raw in enumerate(repetitions, 1):
+            value = Value(raw, self._segment.delimiters)
+            if value:
+                yield from self._value(value, f"{location}^{index}", reference, label)
+
+    def _actual(self, reference: Any) -> Any:
+        """The reference, or that of the type which OBX-2 names for a field of varying type."""
+        if reference[2] != "varies" or self._segment.name != "OBX":
+            return reference
+        from hl7apy import load_reference
+        from hl7apy.exceptions import ChildNotFound
+
+        data_type = self._segment.text(2)
+        try:
+            parts = load_reference(data_type, "Datatypes_Structs", self._version)
+        except ChildNotFound:
+            return ("leaf", None, data_type, *reference[3:])
+        return ("sequence", parts, data_type, *reference[3:])
+
+    def _value(self, value: Value, location: str, reference: Any, label: str) -> Iterator[Finding]:
+        kind, parts, data_type = reference[:3]
+        if kind != "sequence":
+            yield from self._leaf(value.text(), location, reference, label)
+            return
+        if value.component_count > len(parts):
+            text = f"{label} has {value.component_count} components, {data_type} has {len(parts)}"
+            yield Finding("W", "102", f"{location}^{len(parts) + 1}", text)
+        for number, (_, part, (least, _), _) in enumerate(parts, 1):
+            component = value.part(number)
+            place, name = f"{location}^{number}", f"{label}, {_label(part)}"
+            if component:
+                actual = ("leaf", None, "DTM", *part[3:]) if data_type == "TS" and number == 1 else part
+                yield from self._value(component, place, actual, name)
+            elif least > 0:
+                yield Finding("E", "101", place, f"{name} is required")
+
+    def _leaf(self, text: str, location: str, reference: Any, label: str) -> Iterator[Finding]:
+        _, _, data_type, _, table, length = reference
+        expected = _format(text, data_type)
+        if expected:
+            yield Finding("E", "102", location, f"{label} is not {expected}")
+        if 0 <= length < len(text):
+            yield Finding("W", "104", location, f"{label} has {len(text)} characters, {length} allowed")
+        if table and not _in_table(text, table, self._version):
+            severity = "I" if data_type == "IS" or table in _OPEN else "W"
+            yield Finding(severity, "103", location, f"{label} is not in table {table.removeprefix('HL7')}")
+
+
+def _format(text: str, data_type: str) -> str:
+    """What a text of the data type should be and is not; "" when it is."""
+    if data_type in _TIMES:
+        try:
+            parse_timestamp(text)
+        except BadTimestamp:
+            return "a time (YYYY[MM[DD[HH[MM[SS[.SSSS]]]]]][+/-ZZZZ])"
+    pattern, expected = _FORMATS.get(data_type, (None, ""))
+    return expected if pattern and not pattern.fullmatch(text) else ""
+
+
+def _in_table(text: str, table: str, version: str) -> bool:
+    from hl7apy import load_reference
+    from hl7apy.exceptions import ChildNotFound
+
+    try:
+        values = load_reference(table, "Table", version)[1]
+    except ChildNotFound:
+        return True
+    return not values or text in values
+
+
+def _label(reference: Any) -> str:
+    """The name of the element, as the standard has it: `date/time of birth`."""
+    return str(reference[3] or "the value").lower().replace("_", " ")
