@@ -33,11 +33,18 @@ class Redis:
         configuration = self._data / "redis.conf"
         configuration.touch(mode=0o600)
         configuration.write_text(f'requirepass "{self._password}"\n')
-        command = [
-            _binary(), str(configuration),
-            "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._data), "--save", "", "--appendonly", "yes" if self._durable else "no", "--appendfsync", "always",
-            "--maxmemory-policy", "noeviction", "--aof-load-truncated", "yes",
-        ]  # fmt: skip
+        settings = {
+            "port": str(self.port),
+            "bind": "127.0.0.1",
+            "dir": str(self._data),
+            "save": "",
+            "appendonly": "yes" if self._durable else "no",
+            "appendfsync": "always",
+            "aof-load-truncated": "yes",
+            "maxmemory-policy": "noeviction",
+        }
+        options = [part for name, value in settings.items() for part in (f"--{name}", value)]
+        command = [_binary(), str(configuration), *options]
         self._server = Server(command, self._data.parent / "redis.log", signal.SIGTERM, {})
         self._server.wait_until(self._answers)
 
