@@ -57,7 +57,7 @@ def drain(redis: Redis, lane: str, job: str, handle: Handler, stopping: Callable
             seconds = claim.retry_first()
             QUEUE_PROCESSED.labels(queue, "failed").inc()
             failed = batch.failures + 1
-            _log.warning("message failed", lane=lane, times=failed, seconds=seconds, reason=_reason(error))
+            _log.warning("message failed", lane=lane, times=failed, seconds=seconds, reason=reason(error))
             return
     claim.requeue(settled)
     if settled:
@@ -71,7 +71,7 @@ def _handle(handle: Handler, lane: str, batch: Batch) -> int:
     return settled
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """What went wrong, without what it went wrong with: others' error texts may hold patient data."""
     if isinstance(error, Transient):
         return str(error)

@@ -1,29 +1,40 @@
 """The process that drains lanes: an RQ worker that owes nothing to RQ's bookkeeping.
 
-RQ brings jobs (queues in order of priority) and shows the worker in `rq info`. What RQ does for the safety
+RQ brings jobs, queues in order of priority, and shows the worker in `rq info`. What RQ does for the safety
 of a job (execution records, registries, results, retries, maintenance) is left out: lanes do not rely on it,
 and under `appendfsync always` it would be most of the work.
 """
 
+import os
 import signal
+import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import RedisError
 from redis.retry import Retry
-from rq import SimpleWorker
+from rq import Queue, SimpleWorker
+from rq.exceptions import DequeueTimeout, NoSuchJobError
+from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.timeouts import JobTimeoutException
+from rq.worker_registration import clean_worker_registry
 
+from libs.lanes.drain import reason
+from libs.lanes.sweep import sweep
 from libs.log import get_logger
 
 LISTEN = 1  # seconds to wait for a job at a time, and so the longest that an idle worker takes to stop
 SWEEP_EVERY = 1.0  # seconds
 HEARTBEAT_EVERY = 30.0  # seconds
-ANSWER_WITHIN = 5.0  # seconds that Redis may take for a command
-LONGEST_PAUSE = 5.0  # seconds between two tries to reach Redis
+JOB_TIMEOUT = 60  # seconds, of a job that states none
+ANSWER_WITHIN = 3.0  # seconds that Redis may take for a command
+LONGEST_PAUSE = 2.0  # seconds between two tries to reach Redis
 
 _log = get_logger(__name__)
 
@@ -39,20 +50,20 @@ class Stop:
 
 
 def connect(url: str) -> Redis:
-    """A client for a worker: binary answers, bounded waiting, one more try on a connection gone stale."""
+    """A client for a worker: binary answers, bounded waiting, a second try on a connection gone stale."""
     return Redis.from_url(
         url,
         socket_timeout=ANSWER_WITHIN,
         socket_connect_timeout=ANSWER_WITHIN,
-        retry=Retry(NoBackoff(), 1),
+        retry=Retry(NoBackoff(), 1, supported_errors=(NotConnected,)),
     )
 
 
 def run_worker(redis: Redis, queues: Sequence[str], stop: Stop) -> None:
     """Drain the lanes of `queues`, the first queue first, until SIGTERM, SIGINT or `stop`.
 
-    `redis` is a client as `connect` makes it. Jobs are given `stop` by the service's runtime, so that the
-    one at work ends after its batch.
+    `redis` is a client as `connect` makes it. The service's jobs look at the same `stop`, so that the one
+    at work ends after its batch.
     """
 
     def request(signum: int, frame: FrameType | None) -> None:
@@ -60,15 +71,13 @@ def run_worker(redis: Redis, queues: Sequence[str], stop: Stop) -> None:
 
     signal.signal(signal.SIGTERM, request)
     signal.signal(signal.SIGINT, request)
-    LaneWorker(queues, redis, stop).work_until_stopped()
+    LaneWorker(redis, queues, stop).work_until_stopped()
 
 
 class LaneWorker(SimpleWorker):
     """Takes one job after the other in this process, and sweeps the lanes of its queues in between."""
 
-    log_job_description = False
-
-    def __init__(self, queues: Sequence[str], redis: Redis, stop: Stop) -> None:
+    def __init__(self, redis: Redis, queues: Sequence[str], stop: Stop) -> None:
         super().__init__(
             list(queues),
             connection=redis,
@@ -77,7 +86,6 @@ class LaneWorker(SimpleWorker):
             prepare_for_work=False,
         )
         self._stop = stop
-        self._registered = False
         self._next_sweep = 0.0  # monotonic seconds
         self._next_heartbeat = 0.0
 
@@ -87,7 +95,7 @@ class LaneWorker(SimpleWorker):
         return int(ANSWER_WITHIN)
 
     def work_until_stopped(self) -> None:
-        """Survive whatever a job or Redis does; only `stop` ends it."""
+        """Outlive whatever a job or Redis does; only `stop` ends it."""
         pause = 0.0
         while not self._stop():
             try:
@@ -95,12 +103,12 @@ class LaneWorker(SimpleWorker):
                 self._work_once()
                 pause = 0.0
             except RedisError as error:
-                # Refused (memory, disk) or away: the lanes keep everything, and their leases run out.
+                # Away, or out of memory or disk: the lanes keep everything, and leases run out.
                 pause = min(pause + 0.5, LONGEST_PAUSE)
-                _log.warning("redis did not do its part", seconds=pause, reason=type(error).__name__)
-                self._wait(pause)
+                _log.warning("redis failed", seconds=pause, reason=reason(error))
+                time.sleep(pause)
         with suppress(RedisError):
-            self.register_death()
+            self.register_death()  # type: ignore[no-untyped-call]  # of RQ
 
     def _keep_up(self) -> None:
         now = time.monotonic()
@@ -109,38 +117,31 @@ class LaneWorker(SimpleWorker):
             sweep(self.connection, self.queue_names())
         if now >= self._next_heartbeat:
             self._next_heartbeat = now + HEARTBEAT_EVERY
-            self._show()
+            self._appear()
 
-    def _show(self) -> None:
-        """Appear in `rq info`; a worker that Redis has forgotten registers again."""
+    def _appear(self) -> None:
+        """Show this worker in `rq info`, also after Redis has forgotten it."""
         if self.connection.exists(self.key):
             self.heartbeat()
-        else:
-            self.hostname, self.pid = socket.gethostname(), os.getpid()
-            self.register_birth()
+            return
+        self.hostname, self.pid = socket.gethostname(), os.getpid()
+        self.register_birth()  # type: ignore[no-untyped-call]  # of RQ
+        for queue in self.queues:
+            clean_worker_registry(queue)  # of the workers that were killed
 
     def _work_once(self) -> None:
         try:
-            found = Queue.dequeue_any(
-                self.queues, LISTEN, connection=self.connection, serializer=self.serializer
-            )
+            _, job_id = Queue.lpop(self.queue_keys(), LISTEN, connection=self.connection)
         except DequeueTimeout:
             return
-        except RedisError:
-            raise
-        except Exception as error:
-            # Not written by our scripts: RQ cannot even read its record.
-            _log.error(
-                "unreadable job dropped", job=getattr(error, "job_id", ""), reason=type(error).__name__
-            )
-            return
-        if found is None:
-            return
-        job, _ = found
         try:
-            with self.death_penalty_class(job.timeout or 60, JobTimeoutException):
-                job.func(*job.args)
+            job = Job.fetch(job_id.decode(), connection=self.connection, serializer=self.serializer)
+            with self.death_penalty_class(job.timeout or JOB_TIMEOUT, JobTimeoutException):
+                job.func(*job.args, **job.kwargs)
+        except NoSuchJobError:
+            pass  # the lane has had another job since
         except RedisError:
             raise
         except Exception as error:
-            _log.error("job failed", job=job.id, queue=job.origin, reason=describe(error))
+            # Its record cannot be read, its function cannot be imported: the sweep looks after the lane.
+            _log.error("job failed", job=repr(job_id), reason=reason(error))

@@ -1,7 +1,7 @@
 -- The lanes of a queue that hold messages, without their messages.
 -- ARGV: now, queue
--- Returns {lane, state, job, messages, when the first was received, failures, outages, stalls, due} a lane;
--- "state" is empty for a paused lane that no job owns; times are Unix seconds as text.
+-- Returns {now, {lane, state, job, messages, when the first was received, failures, outages, stalls, paused}, ...};
+-- state and job are empty for a paused lane that nobody owns; times are Unix seconds as text.
 local now, queue = clock(ARGV[1]), ARGV[2]
 local names, seen = redis.call('ZRANGE', 'ehr:due:' .. queue, 0, -1), {}
 
