@@ -1,0 +1,1 @@
+"""Drains the inbound lanes: HL7 messages in, FHIR resources in PostgreSQL out."""

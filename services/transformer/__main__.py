@@ -1,0 +1,37 @@
+"""The transformer: a pool of workers, and their figures and health over HTTP."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from libs import health, log
+from libs.settings import load
+from services.transformer.settings import Settings
+
+
+def main() -> None:
+    settings = load(Settings)
+    log.configure("transformer", settings.log_level)
+    with tempfile.TemporaryDirectory(prefix="ehrconnect-transformer-") as figures:
+        health.multiprocess_directory(Path(figures))
+        run(settings)
+
+
+def run(settings: Settings) -> None:
+    # Only now: metrics are set up when they are imported.
+    from services.transformer.gauges import Gauges
+    from services.transformer.pool import Pool
+
+    pool = Pool("services.transformer.worker", settings.transformer_processes)
+    gauges = Gauges(settings, pool)
+    try:
+        server = health.serve(settings.bind, settings.transformer_port, gauges.checks(), gauges.refresh)
+    except OSError as error:
+        where = f"{settings.bind}:{settings.transformer_port}"
+        sys.exit(f"cannot listen on {where}: {error.strerror}; EHR_TRANSFORMER_PORT moves it")
+    pool.run_until_signal()
+    server.shutdown()
+
+
+if __name__ == "__main__":
+    main()

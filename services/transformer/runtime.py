@@ -1,0 +1,27 @@
+"""What a worker process holds: made once, before its first job."""
+
+from dataclasses import dataclass
+
+from redis import Redis
+
+from libs.lanes.worker import Stop, connect
+from libs.store.engine import open_pool
+from services.transformer.pipeline import Pipeline
+from services.transformer.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    redis: Redis
+    pipeline: Pipeline
+    stop: Stop
+
+
+def build(settings: Settings) -> Runtime:
+    """The parts of a worker, inside out."""
+    pool = open_pool(settings.database_url.get_secret_value(), settings.database_pool)
+    return Runtime(
+        redis=connect(settings.redis_url.get_secret_value()),
+        pipeline=Pipeline(pool, settings.default_timezone or None),
+        stop=Stop(),
+    )

@@ -1,0 +1,33 @@
+"""One worker process: `python -m services.transformer.worker`, started by the pool."""
+
+import os
+import signal
+import sys
+import threading
+
+from libs import log
+from libs.lanes.contracts import INBOUND_QUEUES
+from libs.lanes.worker import run_worker
+from libs.settings import load
+from services.transformer import jobs
+from services.transformer.runtime import build
+from services.transformer.settings import Settings
+
+
+def main() -> None:
+    settings = load(Settings)
+    log.configure("transformer", settings.log_level)
+    runtime = build(settings)
+    jobs.RUNTIME.set(runtime)
+    threading.Thread(target=_end_with_the_pool, daemon=True).start()
+    run_worker(runtime.redis, INBOUND_QUEUES, runtime.stop)
+
+
+def _end_with_the_pool() -> None:
+    """The pool holds the other end of standard input; it closes when the pool's process is gone."""
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()
