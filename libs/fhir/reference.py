@@ -31,7 +31,7 @@ class Reference:
 
 @lru_cache(maxsize=4096)
 def parse_reference(text: str) -> Reference | None:
-    """`Type/id`, absolute or relative, with or without version; None for `urn:`, `#contained` and the rest."""
+    """`Type/id`, absolute or relative, with or without version; None for `urn:`, `#contained` etc."""
     found = _REST.fullmatch(text)
     if found is None or found["type"] not in types():
         return None

@@ -11,15 +11,9 @@ from libs.fhir.definitions import table
 
 # The date that a type without a `date` parameter is sorted and filtered by first.
 _MAIN_DATES = (
-    "date",
-    "authoredon",
-    "authored-on",
-    "recorded-date",
-    "recorded",
-    "created",
-    "period",
-    "when",
-    "sent",
+    *("authoredon", "date", "authored-on", "authored", "recorded-date", "recorded", "created", "effective"),
+    *("effective-time", "issued", "started", "whenhandedover", "collected", "start", "sent", "datetime"),
+    *("identified", "timestamp", "period", "occurrence", "start-date", "datewritten", "birthdate"),
 )
 
 

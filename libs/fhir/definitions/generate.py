@@ -3,8 +3,8 @@
     python -m libs.fhir.definitions.generate PATH_TO_NPM_PACKAGE
 
 PATH_TO_NPM_PACKAGE is the unpacked package (the folder with `package.json`), version 4.5.2, Apache-2.0. Its
-definitions are HL7's (CC0) with changes of its own, which are left out here: the types it changed are taken as
-its `dataelements.json` states them, which is unchanged R4 (4.0.1), and the few search parameters it added or
+definitions are HL7's (CC0) with changes of its own, which are left out here: the types it changed are as its
+`dataelements.json` states them, which is unchanged R4 (4.0.1), and the few search parameters it added or
 changed are named below.
 
 The table is JSON lines, compressed: [kind, name, content] each, so that a reader decodes only what it needs.
