@@ -1,5 +1,7 @@
 """Servers for tests: containers where Docker answers, the embedded ones elsewhere."""
 
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +9,8 @@ from pathlib import Path
 from libs.embedded.postgres import Postgres
 from libs.embedded.process import free_port
 from libs.embedded.redis import Redis
+
+DOCKER_SOCKET = "/var/run/docker.sock"
 
 
 @contextmanager
@@ -47,9 +51,17 @@ def docker_answers() -> bool:
     import docker
     from docker.errors import DockerException
 
+    if "DOCKER_HOST" not in os.environ and not _listens(DOCKER_SOCKET):
+        return False
     try:
         client = docker.from_env(timeout=5)
     except DockerException:
         return False
     client.close()
     return True
+
+
+def _listens(path: str) -> bool:
+    # Asked here, because the client leaves a socket open when nobody listens.
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0

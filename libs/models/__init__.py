@@ -1,0 +1,22 @@
+"""The tables, as SQLAlchemy declarations: what Alembic compares and what is not hot may query."""
+
+from libs.models.base import Base
+from libs.models.message import DeadLetter, Message
+from libs.models.organization import ApiClient, Organization
+from libs.models.resource import Resource, Version
+from libs.models.search import DateValue, Identifier, IndexRow, NumberValue, Strings
+
+__all__ = [
+    "ApiClient",
+    "Base",
+    "DateValue",
+    "DeadLetter",
+    "Identifier",
+    "IndexRow",
+    "Message",
+    "NumberValue",
+    "Organization",
+    "Resource",
+    "Strings",
+    "Version",
+]

@@ -1,0 +1,52 @@
+"""HL7 messages as received, and the letters that nobody could deliver."""
+
+from uuid import UUID
+
+from sqlalchemy import Identity, Index, LargeBinary, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from libs.models.base import Base, Created, Key, Moment, Number64
+
+
+class Message(Base):
+    """One acknowledged HL7 message; its primary key is what makes a resend a no-op."""
+
+    __tablename__ = "message"
+    __table_args__ = (Index("message_control_id", "org_id", "sender", "control_id"),)
+
+    org_id: Mapped[Key] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)  # derived from sender, MSH-10 and content
+    sender: Mapped[Key]  # MSH-3|MSH-4
+    control_id: Mapped[Key]  # MSH-10
+    reused_control_id: Mapped[bool]  # the sender had used this MSH-10 for other content
+    message_type: Mapped[Key]  # ADT^A01; "" when it could not be read
+    received_at: Mapped[Moment]
+    processed_at: Mapped[Moment]
+    status: Mapped[Key]  # transformed | dead | replaying
+    raw: Mapped[bytes] = mapped_column(LargeBinary)
+    charset: Mapped[Key]
+    peer: Mapped[Key]
+    report: Mapped[Key | None]  # JSON: what the mapping used, lost and could not code
+    error: Mapped[Key | None]  # why it is dead, without content of the message
+
+
+class DeadLetter(Base):
+    """A message that will not pass by itself; an operator replays or discards it."""
+
+    __tablename__ = "dead_letter"
+    __table_args__ = (
+        Index("dead_letter_message", "org_id", "message_id"),
+        Index("dead_letter_open", "org_id", "queue", postgresql_where=text("state = 'open'")),
+    )
+
+    id: Mapped[Number64] = mapped_column(Identity(always=True), primary_key=True)
+    org_id: Mapped[Key]
+    queue: Mapped[Key]
+    lane: Mapped[Key]
+    message_id: Mapped[UUID]
+    reason: Mapped[Key]  # the class of the failure: NotHL7, Unmappable, ...
+    error: Mapped[Key]  # what is wrong and where, without content of the message
+    attempts: Mapped[int]
+    created_at: Mapped[Created]
+    state: Mapped[Key]  # open | replayed | discarded
+    closed_at: Mapped[Moment | None]

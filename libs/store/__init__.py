@@ -1,0 +1,1 @@
+"""What is kept in PostgreSQL: written synchronously, read asynchronously, each query in one place."""

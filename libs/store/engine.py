@@ -1,0 +1,141 @@
+"""Connections to PostgreSQL, each transaction bound to one organization.
+
+Every connection takes on the role `ehrconnect_app`, so that row-level security holds whoever logs in,
+and every transaction sets `app.org`, which the policies compare `org_id` with.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection, Connection
+from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from libs.errors import Permanent, Transient, Unavailable
+
+_OPTIONS = " ".join(
+    f"-c {setting}"
+    for setting in (
+        "role=ehrconnect_app",
+        "TimeZone=UTC",
+        "statement_timeout=10s",
+        "idle_in_transaction_session_timeout=10s",
+    )
+)
+_CONNECT = {"options": _OPTIONS, "application_name": "ehrconnect", "connect_timeout": 5}
+_POOL_TIMEOUT = 5.0  # seconds to wait for a connection before the database counts as away
+
+SET_ORGANIZATION = "SELECT set_config('app.org', %s, true)"
+
+Pool = ConnectionPool[Connection[Any]]
+AsyncPool = AsyncConnectionPool[AsyncConnection[Any]]
+T = TypeVar("T")
+
+
+class Conflict(Transient):
+    """Another transaction changed the same rows first; the same work done again will see its result."""
+
+
+class NotStorable(Permanent):
+    """PostgreSQL cannot hold a value of this message, however often it is tried."""
+
+
+def open_pool(url: str, size: int) -> Pool:
+    """At most `size` connections, made when they are needed."""
+    return ConnectionPool(
+        url, min_size=0, max_size=size, kwargs=_CONNECT, timeout=_POOL_TIMEOUT, open=True, reconnect_timeout=5
+    )
+
+
+def open_async_pool(url: str, size: int) -> AsyncPool:
+    """At most `size` connections in autocommit; to be opened in its event loop: `await pool.open()`."""
+    return AsyncConnectionPool(
+        url,
+        min_size=0,
+        max_size=size,
+        kwargs={**_CONNECT, "autocommit": True},
+        timeout=_POOL_TIMEOUT,
+        open=False,
+        reconnect_timeout=5,
+    )
+
+
+@contextmanager
+def transaction(pool: Pool, org: str) -> Iterator[Connection[Any]]:
+    """A connection that sees the rows of `org`; committed when the block ends, else rolled back.
+
+    Raises Unavailable when PostgreSQL is away, Conflict when another transaction was first, and
+    NotStorable when a value cannot be kept.
+    """
+    try:
+        with translated(), pool.connection() as connection:
+            connection.execute(SET_ORGANIZATION, (org,))
+            yield connection
+    except Unavailable:
+        pool.check()  # a server that was restarted broke every connection, not just this one
+        raise
+
+
+def attempt(pool: Pool, org: str, work: Callable[[Connection[Any]], T]) -> T:
+    """What `work` gives in a transaction of its own; after a Conflict it is done again, 3 times in all."""
+
+    @retry(
+        retry=retry_if_exception_type(Conflict),
+        stop=stop_after_attempt(3),
+        wait=wait_random_exponential(multiplier=0.02, max=0.2),
+        reraise=True,
+    )
+    def once() -> T:
+        with transaction(pool, org) as connection:
+            return work(connection)
+
+    return once()
+
+
+@asynccontextmanager
+async def reading(pool: AsyncPool, org: str) -> AsyncIterator[AsyncConnection[Any]]:
+    """A connection whose statements see the rows of `org`, in one round trip if they are not awaited apart.
+
+    The pipeline of a connection in autocommit is one transaction up to its end, so that `app.org` lasts
+    exactly as long.
+    """
+    try:
+        with translated():
+            async with pool.connection() as connection, connection.pipeline():
+                await connection.execute(SET_ORGANIZATION, (org,))
+                yield connection
+    except Unavailable:
+        await pool.check()
+        raise
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns what psycopg raises into what its callers can act on."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise Unavailable("PostgreSQL gave no connection in time") from error
+    except psycopg.errors.UniqueViolation as error:
+        raise Conflict(f"another transaction was first: {error.diag.constraint_name}") from None
+    except psycopg.DataError as error:
+        raise NotStorable(f"a value cannot be stored: {_kind(error)}") from None
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise _operational(error) from error
+
+
+# SQLSTATE classes, PostgreSQL documentation, appendix A.
+def _operational(error: psycopg.Error) -> Exception:
+    kind = (error.sqlstate or "")[:2]
+    if kind == "40":  # serialization failure, deadlock
+        return Conflict(f"another transaction was first: {_kind(error)}")
+    if kind == "54":  # a limit of PostgreSQL itself, such as the size of an index entry
+        return NotStorable(f"a value cannot be stored: {_kind(error)}")
+    return Unavailable(f"PostgreSQL is not available: {_kind(error)}")
+
+
+def _kind(error: psycopg.Error) -> str:
+    """The name of the error; its text may quote data."""
+    return f"{type(error).__name__} {error.sqlstate or ''}".strip()

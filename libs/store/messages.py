@@ -1,0 +1,252 @@
+"""HL7 messages: applied once each, or kept as dead letters that an operator can replay.
+
+A message is *fresh*, that is to be applied, when it is not stored yet or when a replay has marked it.
+Its row is written in the transaction that writes its resources: both are there or neither, and its
+primary key lets one transaction only do so.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
+from operator import itemgetter
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from libs.errors import Permanent
+from libs.lanes.contracts import Envelope
+from libs.store.engine import Conflict
+
+TRANSFORMED = "transformed"
+DEAD = "dead"
+REPLAYING = "replaying"
+
+OPEN = "open"
+REPLAYED = "replayed"
+DISCARDED = "discarded"
+
+_LONGEST_KEY = 300  # characters of a text that is part of an index entry, whose limit is 2,704 bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A message that was mapped, and what the mapping has to say about it."""
+
+    envelope: Envelope
+    control_id: str  # MSH-10; "" when it has none
+    message_type: str  # ADT^A01
+    report: str  # JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Buried:
+    """A message that cannot be mapped or delivered."""
+
+    envelope: Envelope
+    control_id: str  # "" when it could not be read
+    message_type: str
+    queue: str
+    lane: str
+    reason: str  # name of the error
+    error: str  # its text: what is wrong and where, no content of the message
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    id: int
+    message_id: str
+    queue: str
+    lane: str
+    sender: str
+    control_id: str
+    message_type: str
+    reason: str
+    error: str
+    attempts: int
+    created_at: datetime
+    state: str  # open | replayed | discarded
+    closed_at: datetime | None
+
+
+class UnknownLetter(Permanent):
+    """The organization has no such dead letter in a state that allows what was asked."""
+
+
+def take(connection: Connection[Any], org: str, envelopes: Iterable[Envelope]) -> set[str]:
+    """The ids of those messages that are fresh."""
+    ids = {envelope.message_id for envelope in envelopes}
+    stored = connection.execute(
+        "SELECT replace(id::text, '-', '') FROM message"
+        " WHERE org_id = %s AND id = ANY(%s::uuid[]) AND status <> %s",
+        (org, list(ids), REPLAYING),
+    )
+    return ids - {row[0] for row in stored}
+
+
+def finish(connection: Connection[Any], org: str, finished: Sequence[Finished], now: datetime) -> None:
+    """Record fresh messages as transformed. Raises Conflict when one of them no longer is fresh."""
+    _record(
+        connection,
+        [
+            _row(org, message, now, status=TRANSFORMED, report=message.report, error=None)
+            for message in finished
+        ],
+    )
+
+
+def bury(connection: Connection[Any], org: str, buried: Buried, now: datetime) -> None:
+    """Record a fresh message as dead, with an open letter. Raises Conflict when it no longer is fresh."""
+    _record(connection, [_row(org, buried, now, status=DEAD, report=None, error=buried.error)])
+    connection.execute(
+        "INSERT INTO dead_letter"
+        " (org_id, queue, lane, message_id, reason, error, attempts, created_at, state)"
+        " VALUES (%s, %s, %s, %s::uuid, %s, %s, %s, %s, %s)",
+        (org, buried.queue, buried.lane, buried.envelope.message_id, buried.reason, _text(buried.error),
+         buried.attempts, now, OPEN),
+    )  # fmt: skip
+
+
+def dead_letters(
+    connection: Connection[Any], org: str, state: str = OPEN, limit: int = 100
+) -> list[DeadLetter]:
+    """The organization's dead letters of that state, the oldest first."""
+    return _letters(connection, "d.org_id = %s AND d.state = %s", (org, state), limit)
+
+
+def dead_letter(connection: Connection[Any], org: str, letter_id: int) -> tuple[DeadLetter, Envelope]:
+    """One dead letter and the message in it. Raises UnknownLetter."""
+    letters = _letters(connection, "d.org_id = %s AND d.id = %s", (org, letter_id), 1)
+    if not letters:
+        raise UnknownLetter(f"no dead letter {letter_id} in the organization {org}")
+    return letters[0], _envelope(connection, org, letters[0].message_id)
+
+
+def replay(connection: Connection[Any], org: str, letter_id: int, now: datetime) -> tuple[str, Envelope]:
+    """Make a dead letter's message fresh again; returns the lane it belongs in and the message.
+
+    To be put on its lane after the commit. Asking again is allowed until the message has been applied,
+    since the process may end between the two. Raises UnknownLetter.
+    """
+    letter, envelope = dead_letter(connection, org, letter_id)
+    if letter.state not in (OPEN, REPLAYED):
+        raise UnknownLetter(f"dead letter {letter_id} is {letter.state}")
+    marked = connection.execute(
+        "UPDATE message SET status = %s WHERE org_id = %s AND id = %s::uuid AND status = ANY(%s)",
+        (REPLAYING, org, letter.message_id, [DEAD, REPLAYING] if letter.state == OPEN else [REPLAYING]),
+    )
+    if marked.rowcount == 0:
+        raise UnknownLetter(f"dead letter {letter_id} has been replayed and its message applied since")
+    _close(connection, org, letter_id, REPLAYED, now)
+    return letter.lane, envelope
+
+
+def discard(connection: Connection[Any], org: str, letter_id: int, now: datetime) -> None:
+    """Close an open dead letter for good; the message stays stored as dead. Raises UnknownLetter."""
+    letter, _ = dead_letter(connection, org, letter_id)
+    if letter.state != OPEN:
+        raise UnknownLetter(f"dead letter {letter_id} is {letter.state}")
+    _close(connection, org, letter_id, DISCARDED, now)
+
+
+def open_dead_letters(connection: Connection[Any]) -> dict[str, int]:
+    """How many dead letters wait for an operator, by queue, over all organizations."""
+    return dict(connection.execute("SELECT queue, letters FROM count_open_dead_letters()").fetchall())
+
+
+_INSERT = """
+INSERT INTO message AS m (org_id, id, sender, control_id, reused_control_id, message_type, received_at,
+    processed_at, status, raw, charset, peer, report, error)
+VALUES (%(org)s, %(id)s::uuid, %(sender)s, %(control_id)s,
+    EXISTS (SELECT FROM message o WHERE o.org_id = %(org)s AND o.sender = %(sender)s
+            AND o.control_id = %(control_id)s AND o.id <> %(id)s::uuid),
+    %(type)s, %(received_at)s, %(now)s, %(status)s, %(raw)b, %(charset)s, %(peer)s, %(report)s, %(error)s)
+ON CONFLICT (org_id, id) DO UPDATE
+    SET status = excluded.status, processed_at = excluded.processed_at, report = excluded.report,
+        error = excluded.error, message_type = excluded.message_type
+    WHERE m.status = 'replaying'
+"""
+
+
+def _record(connection: Connection[Any], rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    # Two transactions with messages in common then wait for each other one way round.
+    in_order: list[dict[str, Any]] = sorted(rows, key=itemgetter("id"))
+    with connection.cursor() as cursor:
+        cursor.executemany(_INSERT, in_order)
+        if cursor.rowcount != len(rows):
+            raise Conflict("another transaction has applied a message of this batch")
+
+
+def _row(
+    org: str, message: Finished | Buried, now: datetime, *, status: str, report: str | None, error: str | None
+) -> dict[str, Any]:
+    envelope = message.envelope
+    return {
+        "org": org,
+        "id": envelope.message_id,
+        "sender": _key(envelope.sender),
+        "control_id": _key(message.control_id),
+        "type": _key(message.message_type),
+        "received_at": datetime.fromtimestamp(envelope.received_at, UTC),
+        "now": now,
+        "status": status,
+        "raw": envelope.body,
+        "charset": _text(envelope.charset),
+        "peer": _text(envelope.peer),
+        "report": report if report is None else _text(report),
+        "error": error if error is None else _text(error),
+    }
+
+
+def _letters(
+    connection: Connection[Any], condition: str, values: tuple[Any, ...], limit: int
+) -> list[DeadLetter]:
+    with connection.cursor(row_factory=class_row(DeadLetter)) as cursor:
+        return cursor.execute(
+            "SELECT d.id, replace(d.message_id::text, '-', '') AS message_id, d.queue, d.lane, m.sender,"  # noqa: S608
+            " m.control_id, m.message_type, d.reason, d.error, d.attempts, d.created_at, d.state, d.closed_at"
+            " FROM dead_letter d JOIN message m ON m.org_id = d.org_id AND m.id = d.message_id"
+            f" WHERE {condition} ORDER BY d.id LIMIT %s",
+            (*values, limit),
+        ).fetchall()
+
+
+def _envelope(connection: Connection[Any], org: str, message_id: str) -> Envelope:
+    row = connection.execute(
+        "SELECT received_at, sender, peer, charset, raw FROM message WHERE org_id = %s AND id = %s::uuid",
+        (org, message_id),
+    ).fetchone()
+    assert row is not None  # noqa: S101  # a letter's message is never deleted before the letter
+    received_at, sender, peer, charset, raw = row
+    return Envelope(
+        message_id=message_id,
+        organization=org,
+        received_at=received_at.timestamp(),
+        sender=sender,
+        peer=peer,
+        charset=charset,
+        body=raw,
+    )
+
+
+def _close(connection: Connection[Any], org: str, letter_id: int, state: str, now: datetime) -> None:
+    connection.execute(
+        "UPDATE dead_letter SET state = %s, closed_at = %s WHERE org_id = %s AND id = %s",
+        (state, now, org, letter_id),
+    )
+
+
+def _key(value: str) -> str:
+    """The text in a form that fits an index entry and still differs where the texts differ."""
+    if len(value) <= _LONGEST_KEY:
+        return _text(value)
+    return f"{_text(value[:_LONGEST_KEY])}#{blake2b(value.encode(), digest_size=16).hexdigest()}"
+
+
+def _text(value: str) -> str:
+    """PostgreSQL's text has no NUL."""
+    return value.replace("\0", "\N{SYMBOL FOR NULL}")
