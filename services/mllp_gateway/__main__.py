@@ -1,0 +1,53 @@
+"""Start the gateway: settings, logs, the parts inside out, run."""
+
+import signal
+import sys
+from typing import Any
+
+from twisted.internet import reactor as _reactor
+
+from libs import log
+from libs.settings import load
+from services.mllp_gateway.journal import Journal
+from services.mllp_gateway.limits import Limits
+from services.mllp_gateway.listeners import read_listeners
+from services.mllp_gateway.receiver import Receiver
+from services.mllp_gateway.senders import BadSendersFile, read_senders
+from services.mllp_gateway.server import CannotListen, Gateway
+from services.mllp_gateway.settings import Settings
+from services.mllp_gateway.storage import Storage
+
+SERVICE = "mllp-gateway"
+
+
+def main() -> None:
+    reactor: Any = _reactor
+    settings = load(Settings)
+    log.configure(SERVICE, settings.log_level)
+    limits = Limits(
+        settings.mllp_max_connections, settings.mllp_max_connections_per_address, settings.mllp_memory
+    )
+    storage = Storage(
+        reactor, settings.redis_url.get_secret_value(), settings.redis_timeout, settings.ack_replicas
+    )
+    journal = Journal(SERVICE, sys.stdout.buffer if settings.log_level in ("debug", "info") else None)
+    try:
+        senders = read_senders(settings.senders_file, settings.default_organization)
+        receiver = Receiver(senders, storage, limits, journal)
+        gateway = Gateway(reactor, receiver, storage, limits)
+        gateway.start(read_listeners(settings), settings.bind, settings.gateway_http_port)
+    except (BadSendersFile, CannotListen) as error:
+        raise SystemExit(f"{SERVICE}: {error}") from None
+
+    def stop(*_: object) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)  # one is enough
+        reactor.callFromThread(lambda: gateway.stop().addBoth(lambda _: reactor.stop()))
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    reactor.run(installSignalHandlers=False)
+
+
+if __name__ == "__main__":
+    main()

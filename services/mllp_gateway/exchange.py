@@ -1,0 +1,44 @@
+"""One message between its arrival and its answer."""
+
+from typing import Protocol
+
+from libs.hl7v2.ack import ORIGINAL, AnswerMode
+from libs.hl7v2.header import Header
+from services.mllp_gateway.senders import Sender
+
+
+class Client(Protocol):
+    """Where a message came from and its answer goes: an MLLP connection or an HTTP request."""
+
+    listener: str  # the listener's name
+    address: str  # the peer's host and port
+    organization: str  # that the listener or the peer's certificate stands for; "" when neither does
+    charset: str  # that the listener assumes when MSH-18 is empty; "" for none
+
+    def answer(self) -> None:
+        """Send the answers that are ready; called when some of this client's exchanges were settled."""
+
+
+class Exchange:
+    """What is known of a message so far; `settled` once its answer is decided."""
+
+    __slots__ = (
+        "answer", "arrived", "client", "closes", "code", "header", "lane",
+        "message_id", "mode", "reason", "sender", "settled", "size", "wire",
+    )  # fmt: skip
+
+    def __init__(self, client: Client, size: int, arrived: float) -> None:
+        self.client = client
+        self.size = size  # bytes of the message
+        self.arrived = arrived  # monotonic seconds when its last byte came
+        self.header: Header | None = None
+        self.sender: Sender | None = None
+        self.mode: AnswerMode = ORIGINAL
+        self.message_id = ""
+        self.lane = ""  # "" when nothing is to be stored
+        self.wire = b""
+        self.settled = False
+        self.answer: bytes | None = None  # None: the sender is not to be answered
+        self.code = ""  # of the answer
+        self.reason = ""  # why it was not accepted, as the metrics name it; "" when it was
+        self.closes = False  # the connection ends after this

@@ -1,0 +1,87 @@
+"""One log line and the metrics of each message, written for many at once.
+
+A line of its own through the logging library costs a fifth of everything else that an ACK takes. The
+lines have the shape of `libs.log`'s: ids, sizes and timings, never content.
+"""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import BinaryIO
+
+import orjson
+from prometheus_client import Counter
+
+from libs.metrics import ACK_SECONDS, NAKS, PARSE_ERRORS, RECEIVED
+from services.mllp_gateway.exchange import Exchange
+from services.mllp_gateway.message_types import MESSAGE_TYPES
+
+_LONGEST_CONTROL_ID = 199  # characters, what HL7 v2.7 allows
+
+
+class Journal:
+    def __init__(self, service: str, stream: BinaryIO | None) -> None:
+        """`stream` None keeps no lines, metrics only."""
+        self._service = service
+        self._stream = stream
+
+    def write(self, exchanges: Sequence[Exchange]) -> None:
+        """Record settled exchanges."""
+        now, clock = datetime.now(UTC).isoformat(), time.monotonic()
+        lines = []
+        for exchange in exchanges:
+            seconds = clock - exchange.arrived
+            _count(exchange, seconds)
+            if self._stream:
+                lines.append(self._line(exchange, seconds, now))
+        if self._stream:
+            self._stream.write(b"".join(lines))
+            self._stream.flush()
+
+    def _line(self, exchange: Exchange, seconds: float, now: str) -> bytes:
+        header, sender, client = exchange.header, exchange.sender, exchange.client
+        facts: dict[str, object] = {
+            "service": self._service,
+            "event": "message not accepted" if exchange.reason else "message accepted",
+            "level": "warning" if exchange.reason else "info",
+            "timestamp": now,
+            "listener": client.listener,
+            "peer": client.address,
+            "bytes": exchange.size,
+            "milliseconds": round(seconds * 1000, 3),
+            "answer": exchange.code or "none",
+        }
+        if exchange.reason:
+            facts["reason"] = exchange.reason
+        if header:
+            facts["control_id"] = header.control_id[:_LONGEST_CONTROL_ID].decode("latin-1")
+            facts["message_type"] = _type_label(header.type)
+            facts["event_code"] = header.event[:3].decode("latin-1")
+        if sender:
+            facts["sender"] = sender.name
+            facts["organization"] = sender.organization
+        if exchange.lane:
+            facts["message_id"] = exchange.message_id
+            facts["lane"] = exchange.lane
+        return orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _count(exchange: Exchange, seconds: float) -> None:
+    if not exchange.reason and exchange.header and exchange.sender:
+        _received(_type_label(exchange.header.type), exchange.sender.organization).inc()
+        ACK_SECONDS.observe(seconds)
+        return
+    PARSE_ERRORS.labels(exchange.reason).inc()
+    if exchange.code:
+        NAKS.labels(exchange.code, exchange.reason).inc()
+
+
+@cache
+def _received(message_type: str, organization: str) -> Counter:
+    return RECEIVED.labels(message_type, organization)
+
+
+def _type_label(message_type: bytes) -> str:
+    """The type, when HL7 defines it: a label must not grow with what senders send."""
+    return message_type.decode("ascii") if message_type in MESSAGE_TYPES else "other"

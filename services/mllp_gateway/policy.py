@@ -1,0 +1,77 @@
+"""What is refused on the header alone, per sender. Source: rules 14, 15 and 17 of docs/mllp.md."""
+
+import re
+
+from libs.errors import Permanent
+from libs.hl7v2.ack import AckCode, AckError
+from libs.hl7v2.header import BadHeader, Header, NotHL7
+from services.mllp_gateway.message_types import MESSAGE_TYPES
+from services.mllp_gateway.senders import Sender
+
+_VERSION = re.compile(rb"2\.[1-9](\.[0-9])?")
+
+
+class Refusal(Permanent):
+    """A message that is not taken: how to say so, and how the metrics name it."""
+
+    def __init__(self, code: AckCode, error: AckError, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.error = error
+        self.reason = reason
+
+
+def check(header: Header, sender: Sender) -> None:
+    """Raises Refusal for what this sender's rule does not let in."""
+    if not header.control_id:
+        raise _missing(10, "no_control_id")
+    if header.type not in MESSAGE_TYPES and sender.unknown_types == "refuse":
+        raise _rejected("200", "MSH^1^9^1^1", "unknown_type") if header.type else _missing(9, "no_type")
+    if sender.types and sender.types.isdisjoint(_names(header)):
+        event = any(name.partition("^")[0] == header.type.decode("latin-1") for name in sender.types)
+        raise _rejected("201" if event else "200", f"MSH^1^9^1^{2 if event else 1}", "type_not_accepted")
+    version = header.version.decode("latin-1")
+    if sender.versions:
+        if version not in sender.versions:
+            raise _rejected("203", "MSH^1^12", "version_not_accepted")
+    elif version and not _VERSION.fullmatch(header.version):
+        raise _rejected("203", "MSH^1^12", "unknown_version")
+    if sender.processing_ids and header.processing_id.decode("latin-1") not in sender.processing_ids:
+        raise _rejected("202", "MSH^1^11", "processing_id_not_accepted")
+    for field in sorted(sender.required):
+        if not header.fields[field]:
+            raise _missing(field, "required_field_missing")
+
+
+def not_hl7(error: NotHL7) -> Refusal:
+    if isinstance(error, BadHeader):
+        return Refusal(AckCode.AR, AckError("102", str(error), error.location), "bad_delimiters")
+    return Refusal(AckCode.AR, AckError("100", str(error)), "not_hl7")
+
+
+def too_large(limit: int) -> Refusal:
+    return Refusal(AckCode.AR, AckError("104", f"The message exceeds {limit} bytes"), "too_large")
+
+
+def unknown_sender() -> Refusal:
+    error = AckError("207", "No rule of this receiver knows the sender in MSH-3 to MSH-6", "MSH^1^3")
+    return Refusal(AckCode.AR, error, "unknown_sender")
+
+
+def storage_down() -> Refusal:
+    return Refusal(
+        AckCode.AR, AckError("207", "The message could not be stored; send it again"), "storage_down"
+    )
+
+
+def _missing(field: int, reason: str) -> Refusal:
+    return Refusal(AckCode.AE, AckError("101", location=f"MSH^1^{field}"), reason)
+
+
+def _rejected(code: str, location: str, reason: str) -> Refusal:
+    return Refusal(AckCode.AR, AckError(code, location=location), reason)
+
+
+def _names(header: Header) -> set[str]:
+    message_type = header.type.decode("latin-1")
+    return {message_type, f"{message_type}^{header.event.decode('latin-1')}"}
