@@ -7,6 +7,7 @@ from typing import Any, Literal
 # Extensions of Bundle.entry that say what FHIR's PUT cannot: an HL7 v2 update is partial.
 MERGE = "urn:ehrconnect:fhir:entry-merge"
 REMOVE = "urn:ehrconnect:fhir:entry-remove"
+KEEP = "urn:ehrconnect:fhir:entry-keep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Entry:
     if_none_exist: str | None = None  # query of a conditional create
     merge: bool = False  # elements that are absent here stay as they are stored
     remove: tuple[str, ...] = ()  # top-level elements that the message deletes
+    keep: tuple[str, ...] = ()  # top-level elements that only a new resource takes from here
 
 
 def transaction(entries: Iterable[Entry]) -> dict[str, Any]:
@@ -42,4 +44,5 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 def _extensions(entry: Entry) -> list[dict[str, Any]]:
     merge = [{"url": MERGE, "valueBoolean": True}] if entry.merge else []
-    return merge + [{"url": REMOVE, "valueCode": element} for element in entry.remove]
+    removed = [{"url": REMOVE, "valueCode": element} for element in entry.remove]
+    return merge + removed + [{"url": KEEP, "valueCode": element} for element in entry.keep]
