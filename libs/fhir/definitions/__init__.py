@@ -4,7 +4,7 @@ Read from the packed table `r4.json.gz` (see generate.py) as asked for, and kept
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from libs.fhir.definitions import table
@@ -72,7 +72,7 @@ def types() -> frozenset[str]:
     return frozenset(table.content("resources"))
 
 
-@cache
+@lru_cache(maxsize=512)  # bounded: a type may be any text
 def search_parameters(resource_type: str) -> dict[str, SearchParameter]:
     """The search parameters of a type by code, those of every resource included; empty for an unknown type.
 
@@ -89,7 +89,7 @@ def search_parameters(resource_type: str) -> dict[str, SearchParameter]:
     }
 
 
-@cache
+@lru_cache(maxsize=512)
 def main_date(resource_type: str) -> str | None:
     """The date parameter that the type is sorted by; None when it has no date that matters."""
     parameters = search_parameters(resource_type)
@@ -104,13 +104,13 @@ def patient_compartment() -> dict[str, tuple[str, ...]]:
     return {code: tuple(codes) for code, codes in table.content("compartment", "Patient").items()}
 
 
-@cache
+@lru_cache(maxsize=4096)
 def elements(path: str) -> tuple[Element, ...]:
     """The elements of a type or backbone element ("Patient", "Patient.contact"); empty when there is none."""
     return tuple(_element(record) for record in _nodes(path.partition(".")[0]).get(path, ()))
 
 
-@cache
+@lru_cache(maxsize=512)
 def codes(value_set: str) -> dict[str, frozenset[str]] | None:
     """Code system -> codes of a value set that a required binding names; None when it cannot be listed."""
     expansion = table.content("codes", value_set)
@@ -123,7 +123,7 @@ def primitives() -> dict[str, str]:
     return dict(table.content("primitives"))
 
 
-@cache
+@lru_cache(maxsize=512)
 def _nodes(name: str) -> dict[str, list[list[Any]]]:
     return table.content("type", name) or {}
 
