@@ -25,6 +25,13 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
+class Organization:
+    id: str
+    name: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     id: str
     name: str
@@ -42,6 +49,12 @@ def create_organization(connection: Connection[Any], org: str, name: str) -> boo
         "INSERT INTO organization (org_id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING", (org, name)
     )
     return done.rowcount == 1
+
+
+def organizations(connection: Connection[Any]) -> list[Organization]:
+    """Every organization, whichever `connection` is bound to."""
+    with connection.cursor(row_factory=class_row(Organization)) as cursor:
+        return cursor.execute("SELECT id, name, created_at FROM list_organizations()").fetchall()
 
 
 def create_client(connection: Connection[Any], org: str, name: str) -> str:

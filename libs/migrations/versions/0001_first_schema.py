@@ -3,12 +3,12 @@
 Rules of a migration: see script.py.mako beside this folder.
 
 Row-level security is on for every table and holds for the role `ehrconnect_app`, which every service
-takes on. FORCE extends it to the tables' owner. Four tables do without FORCE, because what the owner
+takes on. FORCE extends it to the tables' owner. Five tables do without FORCE, because what the owner
 defines for the application must see more than one organization or must not be slowed down:
-api_client (a key is looked up before its organization is known), dead_letter (counted for all), and
-fhir_index and fhir_str. These two are read through the views org_index and org_str, which apply the
-same condition: a policy keeps PostgreSQL from using a GIN index, since array and text search operators
-are not marked leakproof.
+organization (operators list them), api_client (a key is looked up before its organization is known),
+dead_letter (counted for all), and fhir_index and fhir_str. The last two are read through the views
+org_index and org_str, which apply the same condition: a policy keeps PostgreSQL from using a GIN index,
+since array and text search operators are not marked leakproof.
 """
 
 from alembic import op
@@ -170,15 +170,21 @@ GRANT USAGE ON SEQUENCE fhir_resource_rid TO ehrconnect_app;
 """
 
 FORCED = (
-    "organization", "message", "fhir_resource", "fhir_version", "fhir_num", "fhir_date", "fhir_identifier",
+    "message", "fhir_resource", "fhir_version", "fhir_num", "fhir_date", "fhir_identifier",
 )  # fmt: skip
-NOT_FORCED = ("api_client", "dead_letter", "fhir_index", "fhir_str")
+NOT_FORCED = ("organization", "api_client", "dead_letter", "fhir_index", "fhir_str")
 
 FUNCTIONS = """
 CREATE FUNCTION authenticate_client(hash bytea)
 RETURNS TABLE (org_id text, client_id uuid, name text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT c.org_id, c.id, c.name FROM api_client c WHERE c.key_hash = hash AND c.revoked_at IS NULL
+$$;
+
+CREATE FUNCTION list_organizations()
+RETURNS TABLE (id text, name text, created_at timestamptz)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT o.org_id, o.name, o.created_at FROM organization o ORDER BY o.org_id
 $$;
 
 CREATE FUNCTION count_open_dead_letters()
@@ -209,9 +215,10 @@ BEGIN
     END LOOP;
 END $$;
 
-REVOKE ALL ON FUNCTION authenticate_client, count_open_dead_letters, create_history_partitions FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION authenticate_client, count_open_dead_letters, create_history_partitions
-    TO ehrconnect_app;
+REVOKE ALL ON FUNCTION authenticate_client, list_organizations, count_open_dead_letters,
+    create_history_partitions FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION authenticate_client, list_organizations, count_open_dead_letters,
+    create_history_partitions TO ehrconnect_app;
 """
 
 
