@@ -1,10 +1,11 @@
 """The secrets of a local installation: made once, kept beside the data for its owner's eyes only."""
 
+import asyncio
 import secrets
 from pathlib import Path
 
 from infra.local.folder import write_private
-from libs.store.engine import open_pool, transaction
+from libs.store.engine import open_async_pool, open_pool, transaction
 from libs.store.organizations import authenticate, create_client
 
 ORGANIZATION = "default"
@@ -18,10 +19,15 @@ def server_password(home: Path) -> str:
 def api_key(home: Path, database_url: str) -> str:
     """A key of the default organization that this database accepts: the kept one, or a new one."""
     kept = _kept(home / "api-key")
+    if kept and asyncio.run(_accepts(database_url, kept)):
+        return kept
     with open_pool(database_url, 1) as pool, transaction(pool, ORGANIZATION) as connection:
-        if kept and authenticate(connection, kept):
-            return kept
         return _keep(home / "api-key", create_client(connection, ORGANIZATION, "make run"))
+
+
+async def _accepts(database_url: str, key: str) -> bool:
+    async with open_async_pool(database_url, 1) as pool:
+        return await authenticate(pool, key) is not None
 
 
 def _kept(path: Path) -> str | None:

@@ -55,7 +55,8 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _make(home: Path) -> None:
-    (home / "log").mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "log").mkdir(mode=0o700, exist_ok=True)
     for folder in (home, home / "log"):
         if not os.access(folder, os.W_OK | os.X_OK):
             owner = folder.stat().st_uid

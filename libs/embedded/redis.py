@@ -28,7 +28,7 @@ class Redis:
 
     def start(self) -> None:
         """Start the server and wait until it has read its log. Raises NotStarted in one line."""
-        self._data.mkdir(parents=True, exist_ok=True)
+        self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
         # A file, because every user of the machine can read a command line.
         configuration = self._data / "redis.conf"
         configuration.touch(mode=0o600)

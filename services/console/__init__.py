@@ -1,0 +1,1 @@
+"""What operators work with: the `ehrconnect` command."""

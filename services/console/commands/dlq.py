@@ -1,0 +1,81 @@
+"""`ehrconnect dlq list|show|replay`: the messages that could not be applied."""
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from libs.lanes.enqueue import enqueue
+from libs.store import messages
+from libs.store.engine import transaction
+from services.console.commands.installation import add_organization, database, organization, redis
+from services.console.commands.output import show
+
+STATES = (messages.OPEN, messages.REPLAYED, messages.DISCARDED)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_organization(parser)
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+
+    listing = _action(actions.add_parser("list", help="dead letters, the oldest first"), _list)
+    listing.add_argument("--state", choices=STATES, default=messages.OPEN)
+    listing.add_argument("--limit", type=int, default=100, metavar="N")
+    listing.add_argument("--json", action="store_true")
+
+    showing = _action(actions.add_parser("show", help="one dead letter with its message"), _show)
+    showing.add_argument("id", type=int)
+    showing.add_argument("--json", action="store_true")
+
+    replaying = _action(actions.add_parser("replay", help="put messages back into their lanes"), _replay)
+    replaying.add_argument("ids", type=int, nargs="+", metavar="ID")
+
+
+def run(options: argparse.Namespace) -> int:
+    action: Callable[[argparse.Namespace], None] = options.action
+    action(options)
+    return 0
+
+
+def _list(options: argparse.Namespace) -> None:
+    org = organization(options)
+    with database() as pool, transaction(pool, org) as connection:
+        letters = messages.dead_letters(connection, org, options.state, options.limit)
+    columns = ("id", "created_at", "message_type", "sender", "control_id", "reason", "error", "attempts")
+    rows = [asdict(letter) for letter in letters]
+    if not options.json:
+        rows = [{name: row[name] for name in columns} for row in rows]
+    show(rows, as_json=options.json, empty=f"no {options.state} dead letters in {org}")
+
+
+def _show(options: argparse.Namespace) -> None:
+    """Prints the message's content: this is the one place where an operator asks for it."""
+    org = organization(options)
+    with database() as pool, transaction(pool, org) as connection:
+        letter, envelope = messages.dead_letter(connection, org, options.id)
+    facts = {**asdict(letter), "received_at": datetime.fromtimestamp(envelope.received_at, UTC)}
+    text = envelope.body.decode(errors="backslashreplace")
+    if options.json:
+        print(json.dumps({**facts, "message": text}, indent=2, default=str))
+    else:
+        print("\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in facts.items()))
+        print("\n" + text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _replay(options: argparse.Namespace) -> None:
+    org = organization(options)
+    with database() as pool, redis() as client:
+        for letter_id in options.ids:
+            with transaction(pool, org) as connection:
+                lane, envelope = messages.replay(connection, org, letter_id, datetime.now(UTC))
+            # After the commit: before it the message would be taken for one that is stored already.
+            enqueue(client, [(lane, envelope.to_wire())])
+            print(f"dead letter {letter_id} is back in {lane}")
+
+
+def _action(
+    parser: argparse.ArgumentParser, action: Callable[[argparse.Namespace], None]
+) -> argparse.ArgumentParser:
+    parser.set_defaults(action=action)
+    return parser

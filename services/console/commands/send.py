@@ -1,0 +1,133 @@
+"""`ehrconnect send FILE... --to HOST:PORT`: HL7 v2 files over MLLP, each answer waited for."""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import count
+from pathlib import Path
+
+from libs.hl7v2.message import NotHL7, parse
+from libs.hl7v2.mllp import FrameDecoder, frame
+from services.console.commands.address import address
+from services.console.commands.files import read_messages
+from services.console.commands.output import CommandError
+
+ANSWER_WITHIN = 60.0  # seconds
+LARGEST_ANSWER = 1_000_000  # bytes
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="HL7 v2, one or more messages")
+    parser.add_argument("--to", type=address, required=True, metavar="HOST:PORT")
+    parser.add_argument("--connections", type=_positive, default=1, metavar="N", help="at a time (1)")
+    parser.add_argument("--rate", type=float, default=0, metavar="N", help="messages a second at most")
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 when every message was accepted."""
+    messages = [(file, message) for file in options.files for message in read_messages(file)]
+    started = time.monotonic()
+    outcomes = asyncio.run(_send(messages, options.to, options.connections, options.rate))
+    seconds = time.monotonic() - started
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+    print(f"{len(messages)} messages in {seconds:.1f} s: {counts or 'nothing to send'}")
+    return 0 if outcomes["accepted"] == len(messages) else 1
+
+
+async def _send(
+    messages: Sequence[tuple[Path, bytes]], to: tuple[str, int], connections: int, rate: float
+) -> Counter[str]:
+    """What became of the messages, counted: accepted, refused, unanswered."""
+    outcomes: Counter[str] = Counter()
+    waiting = iter(messages)
+    paces = _paces(rate)
+    await asyncio.gather(
+        *(_connection(waiting, to, paces, outcomes) for _ in range(min(connections, len(messages))))
+    )
+    return outcomes
+
+
+async def _connection(
+    waiting: Iterator[tuple[Path, bytes]],
+    to: tuple[str, int],
+    paces: Iterator[float],
+    outcomes: Counter[str],
+) -> None:
+    """Send what is waiting over one connection, made again whenever the receiver closes it."""
+    line: _Line | None = None
+    for file, message in waiting:
+        await asyncio.sleep(max(0.0, next(paces) - time.monotonic()))
+        line = line or await _Line.to(*to)
+        try:
+            answer = await line.exchange(message)
+        except (OSError, TimeoutError) as error:
+            outcomes["unanswered"] += 1
+            print(f"{file}: no answer: {error or f'none within {ANSWER_WITHIN:.0f} s'}", file=sys.stderr)
+            line.close()
+            line = None
+            continue
+        refusal = _refusal(answer)
+        outcomes["refused" if refusal else "accepted"] += 1
+        if refusal:
+            print(f"{file}: {refusal}", file=sys.stderr)
+    if line:
+        line.close()
+
+
+class _Line:
+    """One MLLP connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._decoder = FrameDecoder(LARGEST_ANSWER)
+
+    @classmethod
+    async def to(cls, host: str, port: int) -> "_Line":
+        try:
+            return cls(*await asyncio.open_connection(host, port))
+        except OSError as error:
+            raise CommandError(f"{host}:{port} cannot be reached: {error.strerror or error}") from None
+
+    async def exchange(self, message: bytes) -> bytes:
+        """The answer to the message. Raises OSError when there is none, TimeoutError, CommandError."""
+        try:
+            self._writer.write(frame(message))
+        except ValueError as error:
+            raise CommandError(str(error)) from None
+        async with asyncio.timeout(ANSWER_WITHIN):
+            await self._writer.drain()
+            while data := await self._reader.read(65536):
+                for answer in self._decoder.feed(data):
+                    return answer
+        raise ConnectionResetError("the receiver closed the connection")
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def _refusal(answer: bytes) -> str:
+    """Why the receiver did not accept; "" when it did."""
+    try:
+        acknowledgement = parse(answer.decode("utf-8", "replace"))
+    except NotHL7:
+        return "the answer is not HL7"
+    code = acknowledgement.at("MSA-1")
+    if code in ("AA", "CA"):
+        return ""
+    return " ".join(filter(None, (code, acknowledgement.at("ERR-3.2"), acknowledgement.at("ERR-8"))))
+
+
+def _paces(rate: float) -> Iterator[float]:
+    """When to send the 1st, 2nd, ... message, on the monotonic clock; at once without a rate."""
+    start = time.monotonic()
+    return (start + number / rate if rate else start for number in count())
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return int(text)
