@@ -9,38 +9,35 @@ from libs.errors import Permanent
 from libs.hl7v2.header import BOM, read_header
 from libs.hl7v2.iso2022 import ESC, decode_iso2022
 
-_LATIN = {f"8859/{part}": f"iso8859-{part}" for part in range(1, 17) if part != 12}
+# By the name without spaces, dashes and a leading ISO, which senders write in many ways.
 _CODECS = {
+    **{f"8859{part}": f"iso8859-{part}" for part in range(1, 17) if part != 12},
     "ASCII": "ascii",
-    **_LATIN,
-    **{"ISO" + name: codec for name, codec in _LATIN.items()},
-    **{name.replace("/", ""): codec for name, codec in _LATIN.items()},
-    **{"ISO" + name.replace("/", ""): codec for name, codec in _LATIN.items()},
-    "ISOIR6": "ascii",
-    "ISOIR13": "shift_jis",  # its single bytes are JIS X 0201
-    "ISOIR14": "shift_jis",
-    "ISOIR87": "iso2022_jp",
-    "ISOIR159": "iso2022_jp_1",
-    "ISOIR149": "euc_kr",
+    "USASCII": "ascii",
+    "IR6": "ascii",
+    "IR13": "shift_jis",  # its single bytes are JIS X 0201
+    "IR14": "shift_jis",
+    "IR87": "iso2022_jp",
+    "IR159": "iso2022_jp_1",
+    "IR149": "euc_kr",
     "KSX1001": "euc_kr",
     "GB18030": "gb18030",
     "GB180302000": "gb18030",
     "GB2312": "gb2312",
-    "CNS116431992": "big5",
     "BIG5": "big5",
+    "CNS116431992": "big5",
+    "SHIFTJIS": "shift_jis",
+    "EUCJP": "euc_jp",
     "UNICODE": "utf-8",  # the other forms of Unicode cannot travel over MLLP
     "UNICODEUTF8": "utf-8",
     "UTF8": "utf-8",
-    "USASCII": "ascii",
     "LATIN1": "iso8859-1",
-    "WINDOWS1252": "cp1252",
     "CP1252": "cp1252",
-    "SHIFTJIS": "shift_jis",
-    "EUCJP": "euc_jp",
+    "WINDOWS1252": "cp1252",
 }
-_SWITCHING = ("ISOIR13", "ISOIR14", "ISOIR87", "ISOIR159", "ISOIR149")
+_SWITCHING = ("IR13", "IR14", "IR87", "IR159", "IR149")  # they reach other sets by escapes
 _WIDE = ("UTF16", "UTF32", "UCS2", "UCS4")
-_PUNCTUATION = re.compile(r"[\s_-]+")
+_PUNCTUATION = re.compile(r"[\s_/-]+")
 
 
 class UnsupportedCharset(Permanent):
@@ -90,7 +87,7 @@ def _codec(names: list[str], warnings: list[str], source: str) -> str:
 
 
 def _normal(name: str) -> str:
-    return _PUNCTUATION.sub("", name).upper()
+    return _PUNCTUATION.sub("", name).upper().removeprefix("ISO")
 
 
 def _decode(body: bytes, codec: str, switches: bool, warnings: list[str]) -> str:

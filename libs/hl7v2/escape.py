@@ -13,7 +13,7 @@ from libs.hl7v2.delimiters import Delimiters
 MOST_REPEATED = 99  # lines or spaces that one sequence may ask for; beyond it is kept as sent
 
 _FORMATTING = re.compile(r"\.(br|sp|ce|sk|fi|nf|in|ti) ?([+-]?\d{0,9})")
-_NEW_LINE = re.compile(r"\r\n|\r|\n")
+_NEW_LINE = re.compile(r"\r\n?")
 
 
 def decode(raw: str, delimiters: Delimiters) -> str:
@@ -38,10 +38,6 @@ def encode(text: str, delimiters: Delimiters) -> str:
     escape = delimiters.escape
     if text == '""':
         return f"{escape}X2222{escape}"
-    return text.translate(_encoder(delimiters)) if "\r" not in text else _lines(text, delimiters)
-
-
-def _lines(text: str, delimiters: Delimiters) -> str:
     return _NEW_LINE.sub("\n", text).translate(_encoder(delimiters))
 
 
@@ -49,7 +45,7 @@ def _lines(text: str, delimiters: Delimiters) -> str:
 def _encoder(delimiters: Delimiters) -> dict[int, str]:
     escape = delimiters.escape
     table = {code: f"{escape}X{code:02X}{escape}" for code in (*range(9), *range(11, 32), 127)}
-    table[ord("\n")] = f"{escape}.br{escape}"
+    table[ord("\n")] = f"{escape}{'X0A' if '.' in delimiters else '.br'}{escape}"
     table |= {ord(character): f"{escape}{letter}{escape}" for letter, character in _letters(delimiters)}
     return table
 

@@ -9,12 +9,15 @@ class Finding:
 
     severity: str  # table 0516: E (error), W (warning), I (information)
     code: str  # table 0357
-    location: str  # as ERR-2 wants it: segment^sequence[^field[^repetition[^component[^subcomponent]]]]
+    # As ERR-2 wants it: segment^sequence[^field[^repetition[^component[^subcomponent]]]]; "" for no segment.
+    location: str
     text: str
 
     @property
     def path(self) -> str:
         """The place as people write it: `PID[2]-3[1].4`."""
+        if not self.location:
+            return ""
         segment, sequence, *rest = self.location.split("^")
         path = segment if sequence == "1" else f"{segment}[{sequence}]"
         if not rest:

@@ -34,7 +34,7 @@ class Header(NamedTuple):
     accept_ack: bytes  # MSH-15
     application_ack: bytes  # MSH-16
     charset: bytes  # MSH-18, all repetitions
-    fields: list[bytes]  # MSH-n at index n, up to MSH-18 at least (b"" where absent)
+    fields: list[bytes]  # MSH-n at index n, up to MSH-18 (b"" where absent)
     quirks: tuple[str, ...]  # what was accepted although it is not as the standard wants it
 
 
@@ -50,7 +50,7 @@ def read_header(body: bytes) -> Header:
     delimiters = read_delimiters(body[start : min(end, start + 12)].decode("latin-1"))
 
     separator = body[start + 3 : start + 4]
-    fields = body[start:end].split(separator, _LAST_FIELD + 1)
+    fields = body[start:end].split(separator, _LAST_FIELD)[:_LAST_FIELD]
     fields.insert(1, separator)
     fields += [b""] * (_LAST_FIELD + 1 - len(fields))
 

@@ -1,0 +1,45 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.hl7v2.batch import split_messages
+
+A01 = b"MSH|^~\\&|LAB|||||||1\rPID|1||42\r"
+A08 = b"MSH#*%!?#LAB#######2\rPID#1##43\r"
+
+
+@pytest.mark.parametrize(
+    ("body", "messages"),
+    [
+        pytest.param(A01, [A01], id="one message"),
+        pytest.param(b"\xef\xbb\xbf\r\n" + A01, [b"\xef\xbb\xbf\r\n" + A01], id="one message after a mark"),
+        pytest.param(A01 + A08, [A01, A08], id="MSH after MSH"),
+        pytest.param(A01 + A01[:-1], [A01, A01[:-1]], id="no last segment end"),
+        pytest.param(
+            b"FHS|^~\\&|F\rBHS|^~\\&|B\r" + A01 + A08 + b"BTS|2\rFTS|1\r", [A01, A08], id="FHS BHS BTS FTS"
+        ),
+        pytest.param(
+            b"\xef\xbb\xbfBHS|^~\\&\r\n" + A01
+            + b"BTS|1\r\nBHS|^~\\&\n"
+            + A08 + b"BTS|1\n", [A01, A08], id="two batches"
+        ),
+        pytest.param(A01 + b"BTS|1\r", [A01], id="a trailer without a header"),
+        pytest.param(b"BHS|^~\\&\rBTS|0\r", [], id="an empty batch"),
+        pytest.param(b"FHS|^~\\&\rNTE|1\r" + A01, [A01], id="a note of the file"),
+        pytest.param(A01 + b"NTE|1||the MSH|x\r", [A01 + b"NTE|1||the MSH|x\r"], id="MSH as content"),
+        pytest.param(A01 + b"MSHX|1\r", [A01 + b"MSHX|1\r"], id="a longer name"),
+        pytest.param(b"junk\r" + A01, [b"junk\r" + A01], id="junk first"),
+        pytest.param(b"", [b""], id="nothing"),
+    ],
+)  # fmt: skip
+def test_each_message_of_a_block_is_taken_by_itself(body: bytes, messages: list[bytes]) -> None:
+    assert split_messages(body) == messages
+
+
+@given(st.lists(st.sampled_from([A01, A08]), min_size=1), st.booleans())
+def test_any_number_of_messages_comes_out_as_it_went_in(messages: list[bytes], wrapped: bool) -> None:
+    body = b"".join(messages)
+    if wrapped:
+        body = b"BHS|^~\\&\r" + body + b"BTS|1\r"
+
+    assert split_messages(body) == messages
