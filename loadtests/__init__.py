@@ -1,0 +1,1 @@
+"""Benchmarks and chaos: what the system does under load, measured, never asserted by a timed test."""
