@@ -21,10 +21,9 @@ def split_messages(body: bytes) -> list[bytes]:
     if body.startswith(b"MSH") and body.find(b"MSH", 3) < 0 and b"BTS" not in body and b"FTS" not in body:
         return [body]
     content = body.removeprefix(BOM).lstrip(_BLANK)
-    if not content.startswith((b"MSH", b"FHS", b"BHS")):
-        return [body]
     boundaries = list(_BOUNDARY.finditer(content))
-    if [boundary[1] for boundary in boundaries] == [b"MSH"]:
+    names = [boundary[1] for boundary in boundaries]
+    if not names or boundaries[0].start() > 0 or names[0] in (b"BTS", b"FTS") or names == [b"MSH"]:
         return [body]
     ends = [boundary.start() for boundary in boundaries[1:]] + [len(content)]
     return [

@@ -109,10 +109,7 @@ class FrameDecoder:
             return
         while self._skip_to_frame():
             end = self._find_end()
-            if (len(self._buffer) - self.awaiting_cr if end < 0 else end) > self.max_size:
-                head = bytes(self._buffer[:_HEAD])
-                self._stop()
-                raise FrameTooLarge(self.max_size, head)
+            self._limit(len(self._buffer) - self.awaiting_cr if end < 0 else end)
             if end < 0:
                 return
             follower = self._buffer[end + 1 : end + 2]
@@ -158,19 +155,27 @@ class FrameDecoder:
         """
         while True:
             end = self._buffer.find(FS, self._searched)
-            restart = self._buffer.rfind(VT, self._searched, len(self._buffer) if end < 0 else end)
-            if restart >= 0:
+            known = len(self._buffer) if end < 0 else end
+            while (restart := self._buffer.find(VT, self._searched, known)) >= 0:
+                self._limit(restart)
                 self.quirks["VT in frame"] += 1
                 self.dropped += restart
                 del self._buffer[: restart + 1]
                 self._searched = 0
-                end = end - restart - 1 if end >= 0 else end
-            if end < 0 or end + 1 == len(self._buffer):
-                self._searched = len(self._buffer) if end < 0 else end
+                known -= restart + 1
+            if known + 1 >= len(self._buffer):
+                self._searched = known
                 return -1
-            if self._buffer[end + 1] in _ENDS:
-                return end
-            self._searched = end + 1
+            if self._buffer[known + 1] in _ENDS:
+                return known
+            self._searched = known + 1
+
+    def _limit(self, size: int) -> None:
+        """Raises FrameTooLarge, and takes no more, when the open frame has a message beyond the limit."""
+        if size > self.max_size:
+            head = bytes(self._buffer[:_HEAD])
+            self._stop()
+            raise FrameTooLarge(self.max_size, head)
 
     def _take(self, length: int, end: int) -> Iterator[bytes]:
         """Remove the open frame and yield its message, unless it holds none."""

@@ -29,6 +29,8 @@ A08 = b"MSH#*%!?#LAB#######2\rPID#1##43\r"
         pytest.param(A01 + b"NTE|1||the MSH|x\r", [A01 + b"NTE|1||the MSH|x\r"], id="MSH as content"),
         pytest.param(A01 + b"MSHX|1\r", [A01 + b"MSHX|1\r"], id="a longer name"),
         pytest.param(b"junk\r" + A01, [b"junk\r" + A01], id="junk first"),
+        pytest.param(b"MSHX|1\rBTS|1\r", [b"MSHX|1\rBTS|1\r"], id="no message first"),
+        pytest.param(b"BTS|1\r" + A01, [b"BTS|1\r" + A01], id="a trailer first"),
         pytest.param(b"", [b""], id="nothing"),
     ],
 )  # fmt: skip
@@ -43,3 +45,12 @@ def test_any_number_of_messages_comes_out_as_it_went_in(messages: list[bytes], w
         body = b"BHS|^~\\&\r" + body + b"BTS|1\r"
 
     assert split_messages(body) == messages
+
+
+@given(
+    st.lists(st.sampled_from([b"MSH", b"BHS", b"BTS", b"FTS", b"|", b"\r", b"\n", b"x", A01])).map(b"".join)
+)
+def test_any_bytes_are_messages_or_given_back_whole(body: bytes) -> None:
+    messages = split_messages(body)
+
+    assert messages == [body] or all(message.startswith(b"MSH") for message in messages)

@@ -173,13 +173,25 @@ STREAMS = st.lists(
 ).map(b"".join)
 
 
+def outcome(chunks: list[bytes], limit: int) -> tuple[list[bytes], type[Exception] | None]:
+    decoder = FrameDecoder(limit)
+    messages: list[bytes] = []
+    try:
+        for chunk in chunks:
+            receive(decoder, chunk, len(chunk) or 1, messages)
+    except (FrameTooLarge, ForeignProtocol) as error:
+        return messages, type(error)
+    return messages, None
+
+
 @given(STREAMS, st.lists(st.integers(0, 400), max_size=8))
 @example(frame(A01) * 2, [len(A01) + 2])
 def test_chunking_changes_nothing(stream: bytes, cuts: list[int]) -> None:
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     chunks = [stream[start:end] for start, end in pairwise(edges)]
 
-    assert decoded(*chunks) == decoded(stream)
+    for limit in (LIMIT, len(A01), 5):
+        assert outcome(chunks, limit) == outcome([stream], limit)
 
 
 MESSAGES = st.binary(max_size=40).map(
