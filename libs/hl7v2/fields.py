@@ -24,7 +24,7 @@ _FORMATS = {
 }
 # Sites add to the tables of IS as they need, and to these two by rules (HL7nnnn, 99zzz, L).
 _OPEN = ("HL70301", "HL70396")
-_TIMES = ("DTM", "TS", "TSComponentOne")
+_TIMES = ("DTM", "TS")
 
 
 def check_fields(message: Message, version: str) -> list[Finding]:
