@@ -46,7 +46,7 @@ class Postgres:
         `password` is set when `data` is created; without one every user of this machine may log in.
         """
         self.port = port
-        self._data = data
+        self.data = data
         self._password = password
         self._settings = {**_SETTINGS, **(_DURABLE if durable else _VOLATILE), "port": str(port)}
         self._server: Server | None = None
@@ -56,15 +56,15 @@ class Postgres:
 
         Raises NotStarted with one line that says why it does not.
         """
-        if not (self._data / "PG_VERSION").exists():
+        if not (self.data / "PG_VERSION").exists():
             self._create()
         # Its holder was killed if the process it names is no longer a PostgreSQL of this directory;
         # the server checks that itself, but a recycled pid makes it refuse.
-        _remove_stale_pid_file(self._data)
+        _remove_stale_pid_file(self.data)
         options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         self._server = Server(
-            [*_run_as(self._data), str(_binary("postgres")), "-D", str(self._data), *options],
-            self._data.parent / "postgres.log",
+            [*_run_as(self.data), str(_binary("postgres")), "-D", str(self.data), *options],
+            self.data.parent / "postgres.log",
             signal.SIGINT,  # "fast shutdown"
             _environment(),
         )
@@ -99,11 +99,11 @@ class Postgres:
         return self._server
 
     def _create(self) -> None:
-        self._data.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self._data.with_name(self._data.name + ".new")
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = self.data.with_name(self.data.name + ".new")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir()
-        password = self._data.with_name(self._data.name + ".password")
+        password = self.data.with_name(self.data.name + ".password")
         password.touch(mode=0o600)
         password.write_text(self._password)
         command = [
@@ -115,8 +115,8 @@ class Postgres:
         password.unlink()
         if done.returncode:
             words = (done.stderr or done.stdout).strip().splitlines() or ["initdb said nothing"]
-            raise NotStarted(f"PostgreSQL could not create {self._data}: {words[-1]}")
-        unfinished.rename(self._data)
+            raise NotStarted(f"PostgreSQL could not create {self.data}: {words[-1]}")
+        unfinished.rename(self.data)
 
     def _answers(self) -> bool:
         try:
