@@ -56,7 +56,8 @@ def dumps(resource: Any) -> bytes:
 
 def _decimal(value: Any) -> orjson.Fragment:
     if isinstance(value, Decimal) and value.is_finite():
-        return orjson.Fragment(str(value))
+        small = -_PLAIN < value.adjusted() < -6  # where str() would write an exponent
+        return orjson.Fragment(format(value, "f") if small else str(value))
     raise TypeError(f"a {type(value).__name__} has no place in FHIR JSON")
 
 
@@ -68,4 +69,5 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a JSON number")
 
 
+_PLAIN = 40  # zeros that a small number is written with rather than an exponent
 _DECODER = json.JSONDecoder(parse_float=Decimal, parse_int=_integer, parse_constant=_no_constant)

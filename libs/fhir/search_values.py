@@ -17,6 +17,7 @@ from libs.fhir.search_tokens import TOKENS, deceased
 
 __all__ = ["Form", "IndexValues", "index_values", "normalize", "token_key"]
 
+COLUMNS = {"_id", "_lastUpdated"}  # parameters that are columns of the resource itself
 _TAKE = TOKENS | ROWS
 
 
@@ -49,7 +50,9 @@ def _plan(resource_type: str) -> dict[str, tuple[Follow, ...]]:
         for walk in parameter.walks:
             if walk.type == "deceased":
                 plan.setdefault("resourceType", []).append(deceased)
-            elif (take := _TAKE.get((parameter.kind, walk.type))) is not None and parameter.code != "_id":
+            elif (
+                take := _TAKE.get((parameter.kind, walk.type))
+            ) is not None and parameter.code not in COLUMNS:
                 plan.setdefault(walk.path[0], []).append(_follow(parameter.code, walk, take))
         for composite in parameter.composites:
             if composite.path and len(composite.parts) == 2:

@@ -63,7 +63,10 @@ class _Report:
 
 
 def _expression(root: str, path: list[str | int]) -> str:
-    return root + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in reversed(path))
+    """As FHIRPath, which has no underscores: `_birthDate` is where birthDate's extensions are."""
+    return root + "".join(
+        f"[{step}]" if isinstance(step, int) else f".{step.removeprefix('_')}" for step in reversed(path)
+    )
 
 
 # --- A resource: the one validated, one in a Bundle, or a contained one ---
@@ -107,7 +110,8 @@ def _check_contained(contained: Any, report: _Report) -> None:
             report.error("invariant", "dom-4: a contained resource has no version", index, "contained")
         if isinstance(meta, dict) and "security" in meta:
             report.error("invariant", "dom-5: a contained resource has no security label", index, "contained")
-        if inner.get("id") not in report.local and "" not in report.local:
+        identity = inner.get("id")
+        if isinstance(identity, str) and identity not in report.local and "" not in report.local:
             report.error("invariant", "dom-3: nothing refers to the contained resource", index, "contained")
 
 

@@ -1,0 +1,73 @@
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libs.fhir.json import NotJson, dumps, loads
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"value":1.10}',
+        '{"value":-0.0}',
+        '{"value":0.000000000000000000000000000001}',
+        '{"value":123456789012345678901234567890.10}',
+        '{"value":12345678901234567890123}',
+        '{"value":[1,2.50,3]}',
+        '{"value":1E+2}',
+        '{"text":"at 10:30.5, or [1.50]"}',
+    ],
+)
+def test_numbers_come_out_with_the_digits_they_went_in_with(text: str) -> None:
+    assert dumps(loads(text)).decode() == text
+
+
+def test_a_number_with_a_fraction_is_a_decimal_and_one_without_an_int() -> None:
+    assert loads('{"a": 1.10, "b": 2 , "c":[ 3.0 ]}') == {"a": Decimal("1.10"), "b": 2, "c": [Decimal("3.0")]}
+    assert type(loads('{"b": 2}')["b"]) is int
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"{", "not JSON: line 1, column"),
+        (b"[1]", "not a JSON object"),
+        (b'{"a":NaN}', "not JSON: line 1"),
+        (b'{"a":1.5,"b":NaN}', "not JSON: NaN is not a JSON number"),
+        (b'{"a":1.5,"b":"\xff"}', "not UTF-8: byte 14"),
+        (b'{"a":"\xff"}', "not JSON"),
+        (b'{"a":' + b"[" * 100_000 + b"1.5]}", "not JSON"),
+        (b'{"a":' + b"[" * 100_000 + b"1]}", "not JSON"),
+        (b"", "not JSON"),
+    ],
+)
+def test_what_is_no_json_object_is_refused_without_being_quoted(text: bytes, says: str) -> None:
+    with pytest.raises(NotJson, match=says):
+        loads(text)
+
+
+def test_a_lone_surrogate_cannot_be_written() -> None:
+    with pytest.raises(NotJson, match="cannot be written"):
+        dumps(loads('{"a":1.5,"b":"\\ud800"}'))
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+NUMBERS = st.decimals(allow_nan=False, allow_infinity=False).filter(lambda number: number.adjusted() < 1000)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | NUMBERS | TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(TEXT, JSON))
+def test_what_is_written_reads_back_equal(value: dict[str, Any]) -> None:
+    assert loads(dumps(value)) == value
+
+
+@given(NUMBERS.filter(bool))
+def test_every_decimal_keeps_its_digits(number: Decimal) -> None:
+    assert Decimal(loads(dumps({"n": number}))["n"]).as_tuple() == number.as_tuple()
