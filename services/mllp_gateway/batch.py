@@ -3,17 +3,19 @@
 import re
 from itertools import pairwise
 
-_BOUNDARY = re.compile(rb"(?:^|(?<=[\r\n]))(?:MSH|FHS|BHS|BTS|FTS)(?=[^A-Za-z0-9\r\n]|[\r\n]|$)")
+_BOUNDARY = re.compile(rb"(?:^|(?<=[\r\n]))(?:MSH|FHS|BHS|BTS|FTS)(?![A-Za-z0-9])")
 _ENVELOPES = (b"FHS", b"BHS")
 
 
 def messages_of(frame: bytes) -> list[bytes]:
-    """Every message in a frame, each from its MSH on; a frame without MSH is returned as it is."""
-    if b"\rMSH" not in frame and b"\nMSH" not in frame and not frame.lstrip().startswith(_ENVELOPES):
+    """Every message in a frame, as sent; a frame that holds no more than one is returned as it is."""
+    if b"\rMSH" not in frame and b"\nMSH" not in frame and not frame.startswith(_ENVELOPES):
         return [frame]
-    starts = [found.start() for found in _BOUNDARY.finditer(frame)] + [len(frame)]
-    parts = [frame[start:end] for start, end in pairwise(starts)]
-    messages = [part for part in parts if part.startswith(b"MSH")]
-    if messages and starts[0] and frame[: starts[0]].strip():
-        messages.insert(0, frame[: starts[0]])  # it is not a message, and must not vanish unanswered
-    return messages or [frame]
+    starts = [found.start() for found in _BOUNDARY.finditer(frame)]
+    parts = [frame[start:end] for start, end in pairwise([*starts, len(frame)])]
+    before = frame[: starts[0]] if starts else b""
+    if before.strip():
+        parts.insert(0, before)  # whatever it is, it must not vanish unanswered
+    batch = any(part.startswith(_ENVELOPES) for part in parts)
+    messages = [part for part in parts if part.startswith(b"MSH") or part is before]
+    return messages if messages and (batch or len(messages) > 1) else [frame]

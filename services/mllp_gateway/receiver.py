@@ -12,6 +12,7 @@ from itertools import count
 from libs.hl7v2.ack import AckCode, AckError, acknowledge, answer_mode
 from libs.hl7v2.header import NotHL7, read_header, read_patient
 from libs.lanes.contracts import Envelope, inbound_lane, message_id
+from libs.metrics import MLLP_QUIRKS
 from services.mllp_gateway import policy
 from services.mllp_gateway.exchange import Exchange
 from services.mllp_gateway.journal import Journal
@@ -70,6 +71,8 @@ class Receiver:
             header = exchange.header = read_header(body)
         except NotHL7 as error:
             raise policy.not_hl7(error) from error
+        for quirk in header.quirks:
+            MLLP_QUIRKS.labels(quirk).inc()
         if header.type == b"ACK" or any(msa in body for msa in _MSA):
             self._ignore(exchange, "unexpected_ack")  # rule 12: or two systems answer each other for ever
             return

@@ -21,7 +21,7 @@ from services.mllp_gateway.storage import Storage
 BACKLOG = 1024  # connections that may wait for us
 CHECK_INTERVAL = 0.5  # seconds between two looks at frames that do not become whole
 ARRIVAL = 0.1  # seconds, at the stop, for what the kernel has received to be read
-STOP_WITHIN = 3.0  # seconds until the connections that are still open are ended
+STOP_WITHIN = 2.5  # seconds until the connections that are still open are ended
 
 log = get_logger(__name__)
 

@@ -50,7 +50,10 @@ class Storage:
         self._heartbeat.start(HEARTBEAT, now=False)
 
     def stop(self) -> "defer.Deferred[Any]":
+        """To be called when no call is under way that matters: what Redis has not taken yet is dropped."""
         self._heartbeat.stop()
+        for connection in list(self._factory.pool):
+            connection.transport.abortConnection()
         stopped: defer.Deferred[Any] = self._factory.disconnect()
         return stopped
 
