@@ -14,6 +14,7 @@ from libs.lanes.enqueue import PUSH
 from libs.log import get_logger
 
 CONNECT_TIMEOUT = 3.0  # seconds
+RECONNECT_WAIT = 1.0  # seconds that a batch waits for a connection
 HEARTBEAT = 2.0  # seconds between two looks at a Redis that nothing is asked of
 REPLICATION_SHARE = 0.8  # of the timeout of a call that replicas may take
 
@@ -38,6 +39,7 @@ class Storage:
 
     def __init__(self, reactor: Any, url: str, timeout: float, replicas: int) -> None:
         """`timeout`: seconds for one call; `replicas`: how many must have a batch before it counts."""
+        self._reactor = reactor
         self._timeout = timeout
         self._replicas = replicas
         self._busy = False
@@ -68,11 +70,9 @@ class Storage:
 
         Fails with Refused when nothing was stored; with anything else when that cannot be known.
         """
-        connection = self._connection()
-        if connection is None:
-            raise Refused("not connected to Redis")
         self._busy = True
         try:
+            connection = yield self._connected()
             yield _evaluate(connection, arguments)
             if self._replicas:
                 yield self._replicate(connection)
@@ -88,6 +88,16 @@ class Storage:
             raise TooFewReplicas(f"Redis: {error}") from error
         if have < self._replicas:
             raise TooFewReplicas(f"{have} of {self._replicas} replicas have the batch")
+
+    @defer.inlineCallbacks
+    def _connected(self) -> Any:
+        """The connection, after a short wait if need be: a Redis that restarts costs no sender its own."""
+        deadline = self._reactor.seconds() + RECONNECT_WAIT
+        while (connection := self._connection()) is None:
+            if self._reactor.seconds() >= deadline:
+                raise Refused("not connected to Redis")
+            yield task.deferLater(self._reactor, RECONNECT_WAIT / 50)
+        return connection
 
     def _connection(self) -> Any:
         return next((connection for connection in self._factory.pool if connection.connected), None)
