@@ -28,6 +28,7 @@ CHANGED = {
     "ObservationDefinition",
     "ResearchStudy",
 }
+LOOSENED = {"EvidenceVariable.characteristic": 1}  # minimum of a node, which data elements do not list
 ALWAYS = {"id", "extension", "modifierExtension"}  # not listed among the data elements of every type
 
 Node = list[list[Any]]  # the elements of one type or backbone element: [name, min, many, types, extras]
@@ -112,7 +113,7 @@ def _restored(
         if path in truth:
             restored[path] = truth[path]
         elif path in nodes or (node in nodes and (last in ALWAYS or "contentReference" in listed)):
-            restored[path] = listed
+            restored[path] = listed | ({"min": LOOSENED[path]} if path in LOOSENED else {})
     return restored
 
 
