@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from libs.hl7v2.batch import split_messages
-from libs.hl7v2.mllp import END, VT, FrameDecoder
+from libs.hl7v2.mllp import END, FS, VT, FrameDecoder
 
 LARGEST = 100_000_000  # bytes of one message in a file
+_BLANK = b" \t\r\n\0"  # strip() without characters would take the VT, too
 
 
 def read_messages(path: Path) -> list[bytes]:
@@ -14,8 +15,9 @@ def read_messages(path: Path) -> list[bytes]:
     Raises OSError.
     """
     content = path.read_bytes()
-    if content.lstrip()[:1] != VT:
+    framed = content.strip(_BLANK)
+    if not framed.startswith(VT):
         return split_messages(content)
-    complete = content if content.rstrip().endswith(END[:1]) else content + END
-    blocks = FrameDecoder(LARGEST).feed(complete.rstrip() + END[1:])
+    # The last block may have lost its CR, or both end characters, to an editor.
+    blocks = FrameDecoder(LARGEST).feed(framed + (END[1:] if framed.endswith(FS) else END))
     return [message for block in blocks for message in split_messages(block)]

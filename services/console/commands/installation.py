@@ -1,6 +1,7 @@
 """Which installation a command acts on: the one of the EHR_* variables, else of this folder's `make run`."""
 
 import argparse
+import logging
 import os
 import shlex
 from collections.abc import Iterator
@@ -41,11 +42,23 @@ def organization(options: argparse.Namespace) -> str:
 
 @contextmanager
 def database() -> Iterator["Pool"]:
-    """A pool of one connection. What is done with it raises Unavailable when PostgreSQL does not answer."""
+    """A pool of one connection. Raises CommandError when PostgreSQL does not answer as it should."""
+    import psycopg
+
     from libs.store.engine import open_pool
 
-    with open_pool(settings().database_url.get_secret_value(), 1) as pool:
-        yield pool
+    url = settings().database_url.get_secret_value()
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)  # it repeats what is raised
+    try:
+        psycopg.connect(url, connect_timeout=5).close()
+        with open_pool(url, 1) as pool:
+            yield pool
+    except psycopg.OperationalError as error:
+        raise CommandError(
+            f"PostgreSQL does not answer: {_first_line(error)}{_hint('EHR_DATABASE_URL')}"
+        ) from None
+    except psycopg.Error as error:
+        raise CommandError(f"PostgreSQL refused: {_first_line(error)}") from None
 
 
 @contextmanager
@@ -57,9 +70,16 @@ def redis() -> Iterator["Redis"]:
         try:
             client.ping()
         except RedisError as error:
-            hint = "" if "EHR_REDIS_URL" in os.environ else "; set EHR_REDIS_URL, or start `make run` here"
-            raise CommandError(f"Redis does not answer: {error}{hint}") from None
+            raise CommandError(f"Redis does not answer: {error}{_hint('EHR_REDIS_URL')}") from None
         yield client
+
+
+def _hint(name: str) -> str:
+    return "" if name in os.environ else f"; set {name}, or start `make run` in this folder"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _running() -> dict[str, str]:

@@ -1,0 +1,155 @@
+"""What operators do to a running installation: keys, organizations, dead letters, lanes."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from libs.embedded.process import free_port
+from libs.lanes.contracts import Envelope, inbound_lane, message_id
+from libs.lanes.enqueue import enqueue
+from libs.store.engine import open_pool, transaction
+from libs.store.messages import Buried, bury
+from libs.testing.messages import adt
+from services.console.tests.command import Run, ehrconnect
+
+LANE = inbound_lane("default", 3, b"100001")
+MESSAGE = adt(control_id="BAD1")
+ENVELOPE = Envelope(
+    message_id=message_id("default", b"REGISTRATION", b"NORTH", b"BAD1", MESSAGE),
+    organization="default",
+    received_at=1_772_446_500.0,
+    sender="REGISTRATION|NORTH",
+    peer="10.0.0.1",
+    charset="",
+    body=MESSAGE,
+)
+
+
+def test_a_key_is_shown_once_and_can_be_revoked(postgres_url: str) -> None:
+    added = ehrconnect("client", "add", "laboratory portal", settings={"EHR_DATABASE_URL": postgres_url})
+    assert added.code == 0
+    assert added.out.startswith("ehr_")
+
+    (client,) = _json("client", "list", settings={"EHR_DATABASE_URL": postgres_url})
+    assert (client["name"], client["revoked_at"]) == ("laboratory portal", None)
+    assert added.out.strip() not in json.dumps(client)
+
+    revoked = ehrconnect("client", "revoke", client["id"], settings={"EHR_DATABASE_URL": postgres_url})
+    assert revoked == Run(0, f"client {client['id']} is revoked\n", "")
+    again = ehrconnect("client", "revoke", client["id"], settings={"EHR_DATABASE_URL": postgres_url})
+    assert again == Run(
+        1, "", f"ehrconnect: no API client {client['id']} is in force in the organization default\n"
+    )
+
+
+def test_organizations_have_keys_of_their_own(postgres_url: str) -> None:
+    assert (
+        ehrconnect("org", "add", "north", "North Hospital", settings={"EHR_DATABASE_URL": postgres_url}).code
+        == 0
+    )
+    assert (
+        ehrconnect("client", "--org", "north", "add", "x", settings={"EHR_DATABASE_URL": postgres_url}).code
+        == 0
+    )
+
+    organizations = _json("org", "list", settings={"EHR_DATABASE_URL": postgres_url})
+    clients = _json("client", "--org", "north", "list", settings=installation)
+    again = ehrconnect("org", "add", "north", "North Hospital", settings=installation)
+
+    assert [(one["id"], one["name"]) for one in organizations] == [
+        ("default", "Default organization"),
+        ("north", "North Hospital"),
+    ]
+    assert [client["name"] for client in clients] == ["x"]
+    assert again == Run(1, "", "ehrconnect: the organization north exists already\n")
+
+
+def test_a_dead_letter_is_listed_shown_and_replayed_into_its_lane(
+    postgres_url: str, redis_url: str, redis: Redis
+) -> None:
+    _bury(postgres_url)
+    installation = {"EHR_DATABASE_URL": postgres_url, "EHR_REDIS_URL": redis_url}
+
+    (letter,) = _json("dlq", "list", settings=installation)
+    shown = ehrconnect("dlq", "show", str(letter["id"]), settings=installation)
+    replayed = ehrconnect("dlq", "replay", str(letter["id"]), settings=installation)
+
+    assert (letter["control_id"], letter["reason"], letter["error"]) == (
+        "BAD1",
+        "Unmappable",
+        "PID-3 is empty",
+    )
+    assert shown.out.endswith("\n\n" + MESSAGE.decode().replace("\r", "\n") + "\n")
+    assert replayed == Run(0, f"dead letter {letter['id']} is back in {LANE}\n", "")
+    assert ehrconnect("dlq", "list", settings=installation).out == "no open dead letters in default\n"
+    (lane,) = _json("lanes", settings=installation)
+    assert (lane["lane"], lane["depth"]) == (LANE, 1)
+
+
+def test_an_unknown_dead_letter_is_said_in_one_line(postgres_url: str, redis_url: str) -> None:
+    run = ehrconnect(
+        "dlq", "replay", "4711", settings={"EHR_DATABASE_URL": postgres_url, "EHR_REDIS_URL": redis_url}
+    )
+
+    assert run == Run(1, "", "ehrconnect: no dead letter 4711 in the organization default\n")
+
+
+def test_lanes_show_what_waits(redis_url: str, redis: Redis) -> None:
+    assert ehrconnect("lanes", settings={"EHR_REDIS_URL": redis_url}) == Run(0, "nothing is waiting\n", "")
+
+    fresh = replace(ENVELOPE, received_at=time.time())
+    enqueue(redis, [(LANE, fresh.to_wire())] * 2)
+    (lane,) = _json("lanes", settings={"EHR_REDIS_URL": redis_url})
+
+    assert (lane["lane"], lane["state"], lane["depth"]) == (LANE, "waiting", 2)
+    assert lane["age"] < 60
+
+
+def test_the_installation_of_this_folder_is_used_when_no_settings_say_otherwise(
+    redis_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".run").mkdir()
+    (tmp_path / ".run" / "env").write_text(f"EHR_REDIS_URL={redis_url}\nEHR_PIDS='a=1 b=2'\n")
+
+    assert ehrconnect("lanes", folder=tmp_path) == Run(0, "nothing is waiting\n", "")
+
+
+@pytest.mark.parametrize("command", [("lanes",), ("client", "list"), ("org", "list")])
+def test_an_installation_that_does_not_answer_is_said_in_one_line(command: tuple[str, ...]) -> None:
+    nowhere = f"127.0.0.1:{free_port()}"
+
+    urls = {"EHR_REDIS_URL": f"redis://{nowhere}/0", "EHR_DATABASE_URL": f"postgresql://{nowhere}/none"}
+    run = ehrconnect(*command, settings=urls)
+
+    assert run.code == 1
+    assert run.err.startswith("ehrconnect: ")
+    assert run.err.count("\n") == 1
+
+
+def _bury(url: str) -> None:
+    letter = Buried(
+        envelope=ENVELOPE,
+        control_id="BAD1",
+        message_type="ADT^A01",
+        queue="hl7.inbound:3",
+        lane=LANE,
+        reason="Unmappable",
+        error="PID-3 is empty",
+        attempts=1,
+    )
+    with open_pool(url, 1) as pool, transaction(pool, "default") as connection:
+        bury(connection, "default", letter, datetime.now(UTC))
+
+
+def _json(*arguments: str, settings: Mapping[str, str]) -> list[dict[str, Any]]:
+    run = ehrconnect(*arguments, "--json", settings=settings)
+    assert (run.code, run.err) == (0, "")
+    rows: list[dict[str, Any]] = json.loads(run.out)
+    return rows

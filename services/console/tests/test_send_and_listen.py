@@ -1,0 +1,91 @@
+"""`ehrconnect send` and `ehrconnect listen`, against each other over TCP."""
+
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from libs.embedded.process import free_port
+from libs.testing.messages import adt, oru
+from services.console.tests.command import Run, ehrconnect
+
+
+@pytest.fixture
+def listener() -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, "-m", "services.console.commands", "listen", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.terminate()
+
+
+def test_every_message_is_answered_and_counted(listener: "subprocess.Popen[str]", tmp_path: Path) -> None:
+    to = f"127.0.0.1:{_port(listener)}"
+    (tmp_path / "day.hl7").write_bytes(adt(control_id="A1") + oru(control_id="O1"))
+    (tmp_path / "one.hl7").write_bytes(adt(control_id="A2"))
+
+    run = ehrconnect("send", tmp_path / "day.hl7", tmp_path / "one.hl7", "--to", to, "--connections", "2")
+
+    assert re.fullmatch(r"3 messages in \d+\.\d s: 3 accepted\n", run.out)
+    assert (run.code, run.err) == (0, "")
+    assert listener.stdout is not None
+    heard = sorted(re.sub(r"^\S+ ", "", listener.stdout.readline()) for _ in range(3))
+    size = len(adt(control_id="A1"))
+    assert heard == [
+        f"ADT^A01 A1 {size} bytes, AA\n",
+        f"ADT^A01 A2 {size} bytes, AA\n",
+        f"ORU^R01 O1 {len(oru(control_id='O1'))} bytes, AA\n",
+    ]
+
+
+def test_what_was_refused_is_told(listener: "subprocess.Popen[str]", tmp_path: Path) -> None:
+    (tmp_path / "nameless.hl7").write_bytes(adt(control_id=""))
+
+    run = ehrconnect("send", tmp_path / "nameless.hl7", "--to", f"127.0.0.1:{_port(listener)}")
+
+    assert (run.code, run.err) == (1, f"{tmp_path}/nameless.hl7: AR\n")
+    assert run.out.endswith("1 refused\n")
+
+
+def test_a_receiver_that_hangs_up_leaves_the_message_unanswered(tmp_path: Path) -> None:
+    (tmp_path / "one.hl7").write_bytes(adt())
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        command = [sys.executable, "-m", "services.console.commands", "send", str(tmp_path / "one.hl7")]
+        command += ["--to", f"127.0.0.1:{server.getsockname()[1]}"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as sender:
+            connection, _ = server.accept()
+            connection.recv(10)
+            connection.close()
+            out, err = sender.communicate()
+
+    assert sender.returncode == 1
+    assert out.endswith("1 unanswered\n")
+    assert err.startswith(f"{tmp_path}/one.hl7: no answer: ")
+
+
+def test_a_receiver_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "one.hl7").write_bytes(adt())
+    port = free_port()
+
+    run = ehrconnect("send", tmp_path / "one.hl7", "--to", f"127.0.0.1:{port}")
+
+    assert run.code == 1
+    assert run.err.startswith(f"ehrconnect: 127.0.0.1:{port} cannot be reached: ")
+    assert run.err.count("\n") == 1
+
+
+def test_an_address_without_a_port_is_a_usage_error(tmp_path: Path) -> None:
+    run = ehrconnect("send", tmp_path / "one.hl7", "--to", "localhost")
+
+    assert run == Run(2, "", run.err)
+    assert run.err.endswith("argument --to: localhost is not HOST:PORT\n")
+
+
+def _port(listener: "subprocess.Popen[str]") -> int:
+    assert listener.stdout is not None
+    found = re.match(r"listening on 127\.0\.0\.1:(\d+);", listener.stdout.readline())
+    assert found
+    return int(found[1])
