@@ -1,0 +1,29 @@
+"""What an organization decides about the mapping of its messages."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+PATIENT_IDENTIFIER_TYPES = ("MR", "PI", "MRN", "PT", "PE", "PN", "U")  # table 0203, best first
+NO_ENTRIES: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class MappingConfig:
+    """The same message under the same configuration always gives the same result."""
+
+    organization: str = "default"
+    # IANA name of the zone of times without an offset, when MSH-7 has none either. With None they keep
+    # the precision of a date.
+    default_timezone: str | None = "UTC"
+    # Assigning authorities, by namespace (HD.1) or universal id (HD.2), and the URIs of their identifiers.
+    authorities: Mapping[str, str] = field(default_factory=lambda: NO_ENTRIES)
+    # Local coding systems, by the name in CWE-3, and their URIs.
+    code_systems: Mapping[str, str] = field(default_factory=lambda: NO_ENTRIES)
+    # Which of a patient's identifiers says who it is: these authorities' (URIs) first, then these types.
+    patient_systems: tuple[str, ...] = ()
+    patient_identifier_types: tuple[str, ...] = PATIENT_IDENTIFIER_TYPES
+    jurisdiction: str = "US"  # ISO 3166 code; decides what PID-19 is a number of
+
+    def __hash__(self) -> int:
+        return id(self)

@@ -1,0 +1,194 @@
+"""What the mapping of one message knows and collects."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import quote
+
+from libs.fhir.bundle import Entry
+from libs.hl7v2.message import NULL, Message, Segment, State
+from libs.mapping.inbound.config import MappingConfig
+from libs.mapping.inbound.element import Element
+from libs.mapping.inbound.identity import by_identifier, resource_id
+from libs.mapping.inbound.report import Position, Report, Uncoded, Warned
+from libs.terminology.concept_map import ConceptMap, Target
+
+Reference = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """References to what the rest of a message is about."""
+
+    patient: Reference
+    encounter: Reference | None
+
+    @property
+    def key(self) -> str:
+        """What tells this patient from others, for ids derived from it."""
+        return self.patient["reference"]
+
+    def focus(self) -> list[Reference]:
+        """Patient and visit."""
+        return [self.patient, *([self.encounter] if self.encounter else [])]
+
+
+class Context:
+    """The message, the organization's configuration, and what came out so far."""
+
+    def __init__(self, message: Message, config: MappingConfig) -> None:
+        header = message.header
+        self.message = message
+        self.config = config
+        self.organization = config.organization
+        self.event = header.text(9, 2).strip()
+        self.is_adt = header.text(9).strip() == "ADT"
+        self.control_id = header.text(10)
+        self.facility = header.text(4) or header.text(3) or "unknown"
+        self.sent = header.text(7)
+        self.seen: dict[str, Reference] = {}  # side resources by the raw value that stated them
+        self._entries: dict[str, Entry] = {}
+        self._mapped: dict[int, frozenset[int]] = {}
+        self._uncoded: dict[Uncoded, None] = {}
+        self._warnings: dict[Warned, None] = {}
+
+    # -- the report
+
+    def use(self, segment: Segment, fields: frozenset[int]) -> None:
+        """State that a mapping reads these fields of the segment."""
+        known = self._mapped.get(segment.position)
+        self._mapped[segment.position] = fields if known is None else known | fields
+
+    def warn(self, segment: Segment, field: int | None, text: str) -> None:
+        """State what could not be carried; `text` never holds a value of the message."""
+        self._warnings[Warned(Position(segment.name, segment.position, field), text)] = None
+
+    def report(self) -> Report:
+        """The account of what was done so far."""
+        return Report(self.message, dict(self._mapped), tuple(self._uncoded), tuple(self._warnings))
+
+    # -- codes
+
+    def target(self, concepts: ConceptMap, code: str, segment: Segment, field: int) -> Target | None:
+        """What the map makes of the code. None for no code and for one that it does not know (reported)."""
+        if not code:
+            return None
+        target = concepts.get(code)
+        if target is None:
+            self.uncoded(concepts.table, code, segment, field)
+        return target
+
+    def code(self, concepts: ConceptMap, code: str, segment: Segment, field: int) -> str | None:
+        """The FHIR code of a code of an HL7 table, None when there is none."""
+        target = self.target(concepts, code, segment, field)
+        return target.code if target else None
+
+    def uncoded(self, table: str, code: str, segment: Segment, field: int) -> None:
+        """State that no map knows this code."""
+        self._uncoded[Uncoded(Position(segment.name, segment.position, field), table, code)] = None
+
+    # -- names of our own for what has no URI of its own
+
+    def local(self, kind: str, *names: str) -> str:
+        """A stable URI within the organization: `urn:ehrconnect:default:authority:HOSPITAL`."""
+        return _local(self.organization, kind, *names)
+
+    # -- resources
+
+    def full_url(self, *key: str) -> str:
+        """The fullUrl of the resource with this key, for references to it before it exists."""
+        return f"urn:uuid:{resource_id(self.organization, *key)}"
+
+    def put(
+        self,
+        resource: Element,
+        identifier: Element | None,
+        *key: str,
+        remove: Iterable[str] = (),
+        keep: Iterable[str] = (),
+        merge: bool = True,
+    ) -> Reference:
+        """Write the resource: under its business identifier, else under an id derived from `key`.
+
+        With `merge` the stored resource keeps the elements that are absent here, but for those in
+        `remove`; the elements in `keep` are only for a resource that is new.
+        """
+        kind: str = resource["resourceType"]
+        if identifier is not None:
+            system, value = identifier["system"], identifier["value"]
+            identity = resource_id(self.organization, kind, system, value)
+            url = by_identifier(kind, system, value)
+        else:
+            identity = resource_id(self.organization, kind, *key)
+            resource["id"] = identity
+            url = f"{kind}/{identity}"
+        if merge:
+            remove = [*remove, *_replaced_choices(resource)]
+        return self._add(
+            Entry(
+                resource,
+                f"urn:uuid:{identity}",
+                "PUT",
+                url,
+                merge=merge,
+                remove=tuple(remove),
+                keep=tuple(keep),
+            )
+        )
+
+    def create(self, resource: Element, identifier: Element) -> Reference:
+        """Write the resource only if none has that identifier yet."""
+        kind: str = resource["resourceType"]
+        system, value = identifier["system"], identifier["value"]
+        identity = resource_id(self.organization, kind, system, value)
+        query = by_identifier(kind, system, value).partition("?")[2]
+        return self._add(Entry(resource, f"urn:uuid:{identity}", "POST", kind, if_none_exist=query))
+
+    def _add(self, entry: Entry) -> Reference:
+        known = self._entries.get(entry.full_url)
+        if known is None:
+            self._entries[entry.full_url] = entry
+        else:  # the same thing, stated twice: what is new in the second is added to the first
+            for name, value in entry.resource.items():
+                known.resource.setdefault(name, value)
+        return {"reference": entry.full_url}
+
+    def entries(self) -> list[Entry]:
+        """The resources, in the order in which they came up."""
+        return list(self._entries.values())
+
+
+def removed(segment: Segment, elements: Mapping[int, Sequence[str]], resource: Element) -> list[str]:
+    """The elements that the segment deletes: their fields are `""`, and nothing else gives them a value."""
+    if NULL not in segment.line:
+        return []
+    return [
+        name
+        for field, names in elements.items()
+        if segment.state(field) is State.NULL
+        for name in names
+        if name not in resource
+    ]
+
+
+def _replaced_choices(resource: Element) -> list[str]:
+    """The other forms of each choice element, which a stored resource must not keep beside the new one."""
+    return [other for name in resource if name in _CHOICES for other in _CHOICES[name]]
+
+
+_CHOICES = {
+    name: tuple(other for other in group if other != name)
+    for group in (
+        ("deceasedBoolean", "deceasedDateTime"),
+        ("multipleBirthBoolean", "multipleBirthInteger"),
+        ("effectiveDateTime", "effectivePeriod"),
+        ("occurrenceDateTime", "occurrencePeriod", "occurrenceTiming"),
+        ("performedDateTime", "performedPeriod"),
+    )
+    for name in group
+}
+
+
+@lru_cache(4096)
+def _local(*names: str) -> str:
+    return "urn:ehrconnect:" + ":".join(quote(name, safe="") for name in names)

@@ -1,0 +1,147 @@
+"""CE, CWE, CNE, CF, ID, IS -> CodeableConcept, Coding, code.
+
+Source: v2-to-FHIR IG 1.0.0, CE[CodeableConcept], CWE[CodeableConcept], CNE[CodeableConcept],
+CF[CodeableConcept], CWE[Coding], CWE[code], ID[CodeableConcept], IS[CodeableConcept].
+"""
+
+from libs.hl7v2.message import Segment, Value
+from libs.mapping.inbound.context import Context
+from libs.mapping.inbound.element import Element, coding
+from libs.terminology.code_systems import system_uri
+from libs.terminology.concept_map import V2_TABLE, ConceptMap
+
+# The triplets of CWE: identifier, text, coding system, version. CE ends after the second.
+_TRIPLETS = ((1, 2, 3, 7), (4, 5, 6, 8), (10, 11, 12, 13))
+_LOCAL = "L"
+
+
+def codeable_concept(
+    context: Context, segment: Segment, field: int, concepts: ConceptMap | None = None, table: str = ""
+) -> Element | None:
+    """The first repetition of the field as a CodeableConcept; None when it says nothing."""
+    value = segment.first(field)
+    return concept_of(context, value, segment, field, concepts, table=table) if value else None
+
+
+def codeable_concepts(
+    context: Context, segment: Segment, field: int, concepts: ConceptMap | None = None, table: str = ""
+) -> list[Element]:
+    """Every repetition of the field as a CodeableConcept."""
+    found = (
+        concept_of(context, value, segment, field, concepts, table=table)
+        for value in segment.repetitions(field)
+    )
+    return [concept for concept in found if concept]
+
+
+def concept_of(
+    context: Context,
+    value: Value,
+    segment: Segment,
+    field: int,
+    concepts: ConceptMap | None = None,
+    *,
+    table: str = "",
+) -> Element | None:
+    """A value as a CodeableConcept: up to three codings and the original text.
+
+    With a map, the FHIR coding comes first and the sender's own after it. `table` names the HL7 table
+    of a field whose codes need no map, for codes without a coding system.
+    """
+    raw = value.raw
+    if raw.isalnum():  # a code alone, the usual case of ID and IS
+        return {"coding": _alone(context, raw, segment, field, concepts, table=table)}
+    codings = []
+    for number, triplet in enumerate(_TRIPLETS):
+        if found := _coding(context, value, triplet, table):
+            if number == 0 and concepts is not None:
+                codings += _mapped(context, found, segment, field, concepts)
+            else:
+                codings.append(found)
+        if value.component_count < 4:
+            break
+    text = value.text(9).strip() or ("" if codings else value.text(2).strip() or value.text(5).strip())
+    concept: Element = {"coding": codings} if codings else {}
+    if text:
+        concept["text"] = text
+    return concept or None
+
+
+def coding_of(
+    context: Context, segment: Segment, field: int, concepts: ConceptMap | None = None, table: str = ""
+) -> Element | None:
+    """The field as one Coding, the FHIR one if a map knows it."""
+    concept = codeable_concept(context, segment, field, concepts, table)
+    if concept is None:
+        return None
+    codings = concept.get("coding")
+    return codings[0] if codings else {"display": concept["text"]}
+
+
+def code_text(segment: Segment, field: int) -> str:
+    """The code of a CWE or IS field, without space around it."""
+    return segment.text(field).strip()
+
+
+def code_system(context: Context, name: str, oid: str = "") -> str | None:
+    """The URI of the coding system that the message calls `name`; None when it names none."""
+    name = name.strip()
+    if not name and not oid:
+        return None
+    if own := context.config.code_systems.get(name):
+        return own
+    if known := system_uri(name):
+        return known
+    if oid and (known := system_uri(oid)):
+        return known
+    if name.upper() == _LOCAL:
+        return context.local("codes", context.facility)
+    return context.local("codes", name)
+
+
+def _alone(
+    context: Context, code: str, segment: Segment, field: int, concepts: ConceptMap | None, *, table: str
+) -> list[Element]:
+    if concepts is not None:
+        return _mapped(context, {"code": code}, segment, field, concepts)
+    return [{"system": V2_TABLE + table, "code": code}] if table else [{"code": code}]
+
+
+def _coding(context: Context, value: Value, triplet: tuple[int, int, int, int], table: str) -> Element | None:
+    """One triplet; None when it has no code (a text alone is the concept's text)."""
+    code, display, system, version = triplet
+    said = value.text(code).strip()
+    if not said:
+        return None
+    found: Element = {}
+    named = value.text(system)
+    if uri := code_system(context, named, value.text(14).strip() if code == 1 and not named else ""):
+        found["system"] = uri
+    elif table and code == 1:
+        found["system"] = V2_TABLE + table
+    if edition := value.text(version).strip():
+        found["version"] = edition
+    found["code"] = said
+    if meaning := value.text(display).strip():
+        found["display"] = meaning
+    return found
+
+
+def _mapped(
+    context: Context, own: Element, segment: Segment, field: int, concepts: ConceptMap
+) -> list[Element]:
+    """The coding that the map gives, then the sender's own where it says something else."""
+    if own.get("system", concepts.source_system) != concepts.source_system:
+        return [own]  # from another code system: the map does not speak of it
+    target = context.target(concepts, own["code"], segment, field)
+    if target is None:
+        return [own]
+    own = {"system": concepts.source_system} | own
+    if not target:
+        return [own]
+    mapped = coding(target.system, target.code, target.display)
+    return (
+        [mapped | own]
+        if mapped.items() >= {"system": own["system"], "code": own["code"]}.items()
+        else [mapped, own]
+    )

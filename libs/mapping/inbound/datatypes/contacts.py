@@ -1,0 +1,124 @@
+"""XAD, SAD -> Address; XTN -> ContactPoint.
+
+Source: v2-to-FHIR IG 1.0.0, XAD[Address], SAD[Address], XTN[ContactPoint].
+"""
+
+from libs.hl7v2.message import Segment, Value
+from libs.mapping.inbound.context import Context
+from libs.mapping.inbound.datatypes import times
+from libs.mapping.inbound.element import Element, element, extension
+from libs.terminology.concept_map import concept_map
+
+ADDRESS_TYPE = concept_map("0190", "AddressType[Type]")
+ADDRESS_USE = concept_map("0190", "AddressType[Use]")
+TELECOM_USE = concept_map("0201", "TelecommunicationUseCode")
+TELECOM_SYSTEM = concept_map("0202", "TelecommunicationEquipmentType")
+
+CENSUS_TRACT = "http://hl7.org/fhir/StructureDefinition/iso21090-ADXP-censusTract"
+CONTACT_POINT = "http://hl7.org/fhir/StructureDefinition/contactpoint-"
+_ELECTRONIC = frozenset({"INTERNET", "X.400"})
+
+
+def addresses(context: Context, segment: Segment, field: int) -> list[Element]:
+    """Every XAD of the field as Addresses."""
+    found = (address(context, xad, segment, field) for xad in segment.repetitions(field))
+    return [one for one in found if one]
+
+
+def address(context: Context, xad: Value, segment: Segment, field: int) -> Element | None:
+    """An XAD as an Address, None when it says nothing of a place."""
+    street = xad.part(1)
+    lines = (street.text(1), street.text(2), street.text(3), xad.text(2), xad.text(19))
+    kind = xad.text(7).strip()
+    found = element(
+        line=[text for line in lines if (text := line.strip())],
+        city=xad.text(3).strip(),
+        district=(xad.text(9, 2) or xad.text(9)).strip(),
+        state=xad.text(4).strip(),
+        postalCode=xad.text(5).strip(),
+        country=xad.text(6).strip(),
+    )
+    if not found:
+        return None
+    if kind:
+        found |= element(
+            use=context.code(ADDRESS_USE, kind, segment, field),
+            type=context.code(ADDRESS_TYPE, kind, segment, field),
+        )
+    if xad.component_count > 9:
+        found |= element(
+            extension=extension(CENSUS_TRACT, valueString=xad.text(10).strip()),
+            period=_period(context, xad, segment, field),
+        )
+    return found
+
+
+def telecoms(context: Context, segment: Segment, field: int, use: str | None = None) -> list[Element]:
+    """Every XTN of the field as ContactPoints; `use` is what the field is for, where XTN.2 is silent."""
+    found = (contact_point(context, xtn, segment, field, use) for xtn in segment.repetitions(field))
+    return [one for one in found if one]
+
+
+def contact_point(
+    context: Context, xtn: Value, segment: Segment, field: int, use: str | None = None
+) -> Element | None:
+    """An XTN as a ContactPoint, None when it has neither number nor address."""
+    if xtn.component_count == 1:
+        number = xtn.text(1).strip()
+        return (
+            element(system="email" if "@" in number else "phone", value=number, use=use) if number else None
+        )
+    equipment, stated_use = xtn.text(3).strip(), xtn.text(2).strip()
+    electronic = equipment.upper() in _ELECTRONIC or (not equipment and bool(xtn.text(4).strip()))
+    value = (xtn.text(4) or xtn.text(1)).strip() if electronic else _number(xtn)
+    if not value:
+        return None
+    target = context.target(TELECOM_SYSTEM, equipment, segment, field)
+    mobile = target is not None and target.code == "mobile"
+    if electronic or (not target and "@" in value):
+        system = "email"
+    else:
+        system = "phone" if target is None or mobile else target.code or "phone"
+    known_use = context.code(TELECOM_USE, stated_use, segment, field)
+    point = element(
+        system=system, value=value, use="mobile" if mobile else known_use or (None if stated_use else use)
+    )
+    if xtn.component_count > 4:
+        point |= _details(context, xtn, segment, field)
+    return point
+
+
+def _number(xtn: Value) -> str:
+    """The telephone number: unformatted, else put together from its parts, else as written."""
+    if unformatted := xtn.text(12).strip():
+        return unformatted
+    local = xtn.text(7).strip()
+    if not local:
+        return (xtn.text(1) or xtn.text(4)).strip()
+    country, area, line = xtn.text(5).strip(), xtn.text(6).strip(), xtn.text(8).strip()
+    parts = [f"+{country.lstrip('+')}" if country else "", area, local, f"X{line}" if line else ""]
+    return " ".join(part for part in parts if part)
+
+
+def _details(context: Context, xtn: Value, segment: Segment, field: int) -> Element:
+    kinds = ((5, "country"), (6, "area"), (7, "local"), (8, "extension"))
+    rank = xtn.text(18).strip()
+    return element(
+        extension=[
+            one
+            for component, kind in kinds
+            for one in extension(CONTACT_POINT + kind, valueString=xtn.text(component).strip())
+        ],
+        period=element(
+            start=times.date_time_of(context, xtn.text(13), segment, field),
+            end=times.date_time_of(context, xtn.text(14), segment, field),
+        ),
+        rank=int(rank) if rank.isdecimal() and rank.isascii() and int(rank) > 0 else None,
+    )
+
+
+def _period(context: Context, xad: Value, segment: Segment, field: int) -> Element:
+    return element(
+        start=times.date_time_of(context, xad.text(13) or xad.text(12, 1), segment, field),
+        end=times.date_time_of(context, xad.text(14) or xad.text(12, 2), segment, field),
+    )

@@ -1,0 +1,130 @@
+"""CX, EI, EIP, HD, DLN -> Identifier, uri.
+
+An identifier is only worth its system: the organization's authority table first, then what the authority
+says of itself (ISO, UUID, DNS, URI), else a stable URI within the organization. One without an authority
+belongs to the facility that sent it (MSH-4), for two hospitals may number alike.
+Source: v2-to-FHIR IG 1.0.0, CX[Identifier], EI[Identifier-Extension],
+EIP[Identifier-PlacerAssignedIdentifier], EIP[Identifier-FillerAssignedIdentifier],
+HD[uri], HD[Identifier], DLN[Identifier].
+"""
+
+import re
+
+from libs.hl7v2.message import Segment, Value
+from libs.mapping.inbound.context import Context
+from libs.mapping.inbound.datatypes import times
+from libs.mapping.inbound.element import Element, concept, element, extension
+from libs.terminology.concept_map import concept_map
+
+IDENTIFIER_TYPE = concept_map("0203", "IdentifierType")
+TYPE_SYSTEM = "http://terminology.hl7.org/CodeSystem/v2-0203"
+CHECK_DIGIT = "http://hl7.org/fhir/StructureDefinition/identifier-checkDigit"
+
+US_NPI = "http://hl7.org/fhir/sid/us-npi"
+US_SSN = "http://hl7.org/fhir/sid/us-ssn"
+_OID = re.compile(r"[0-2](?:\.(?:0|[1-9]\d*)){2,}$")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
+# Registered URIs that stand for the OIDs of the same identifiers.
+_REGISTERED = {"2.16.840.1.113883.4.6": US_NPI, "2.16.840.1.113883.4.1": US_SSN}
+
+
+def cx_identifiers(context: Context, segment: Segment, field: int, purpose: str = "") -> list[Element]:
+    """Every CX of the field that has a number, as Identifiers."""
+    found = (cx_identifier(context, value, segment, field, purpose) for value in segment.repetitions(field))
+    return [identifier for identifier in found if identifier]
+
+
+def cx_identifier(
+    context: Context, cx: Value, segment: Segment, field: int, purpose: str = ""
+) -> Element | None:
+    """A CX as an Identifier, None without a number.
+
+    `purpose` separates the numbers of one facility that share no authority (visits from patients).
+    """
+    number = cx.text(1).strip()
+    if not number:
+        return None
+    kind = cx.text(5).strip()
+    authority = cx.part(4) or cx.part(6)
+    system = US_SSN if kind == "SS" and _is_us(context) and not authority else None
+    return element(
+        type=identifier_type(context, kind, segment, field),
+        system=system or authority_uri(context, authority) or facility_uri(context, purpose),
+        value=number,
+        period=element(
+            start=times.date_time_of(context, cx.text(7), segment, field),
+            end=times.date_time_of(context, cx.text(8), segment, field),
+        ),
+        assigner=assigner(authority),
+        extension=extension(CHECK_DIGIT, valueString=cx.text(2).strip()),
+    )
+
+
+def ei_identifier(context: Context, ei: Value, kind: str = "", purpose: str = "") -> Element | None:
+    """An EI (or a component of an EIP) as an Identifier of a type of table 0203, None without a number."""
+    number = ei.text(1).strip()
+    if not number:
+        return None
+    system = _uri(context, ei.text(2).strip(), ei.text(3).strip(), ei.text(4).strip())
+    return element(
+        type=concept(TYPE_SYSTEM, kind) if kind else None,
+        system=system or facility_uri(context, purpose),
+        value=number,
+    )
+
+
+def identifier_type(context: Context, kind: str, segment: Segment, field: int) -> Element | None:
+    """Identifier.type of a code of table 0203; of another code, that code as text."""
+    if not kind:
+        return None
+    target = context.target(IDENTIFIER_TYPE, kind, segment, field)
+    return concept(target.system, target.code, target.display or None) if target else {"text": kind}
+
+
+def authority_uri(context: Context, hd: Value) -> str | None:
+    """The URI of an assigning authority (HD); None when it names none."""
+    return _uri(context, hd.text(1).strip(), hd.text(2).strip(), hd.text(3).strip())
+
+
+def facility_uri(context: Context, purpose: str = "") -> str:
+    """The system of numbers for which no authority is named: the sending facility's own."""
+    return context.local("facility", context.facility, *([purpose] if purpose else []))
+
+
+def assigner(authority: Value) -> Element | None:
+    """Identifier.assigner: who assigned it, by name."""
+    name = authority.text(1).strip()
+    return {"display": name} if name else None
+
+
+def _uri(context: Context, namespace: str, universal: str, kind: str) -> str | None:
+    if not namespace and not universal:
+        return None
+    authorities = context.config.authorities
+    if authorities and (own := authorities.get(namespace) or authorities.get(universal)):
+        return own
+    if universal:
+        return _universal(context, universal, kind.upper())
+    if namespace.upper() == "NPI":
+        return US_NPI
+    return _self_evident(namespace) or context.local("authority", namespace)
+
+
+def _universal(context: Context, universal: str, kind: str) -> str:
+    if kind in {"DNS", "HTTPS"}:
+        return f"https://{universal}" if "://" not in universal else universal
+    if kind == "URI" and ":" in universal:
+        return universal
+    return _self_evident(universal) or context.local("authority", universal)
+
+
+def _self_evident(universal: str) -> str | None:
+    if _OID.match(universal):
+        return _REGISTERED.get(universal) or f"urn:oid:{universal}"
+    if _UUID.match(universal):
+        return f"urn:uuid:{universal.lower()}"
+    return universal if universal.startswith(("urn:", "http://", "https://")) else None
+
+
+def _is_us(context: Context) -> bool:
+    return context.config.jurisdiction == "US"

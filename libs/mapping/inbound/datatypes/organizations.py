@@ -1,0 +1,107 @@
+"""XON, HD, CWE -> Organization, Device.
+
+Source: v2-to-FHIR IG 1.0.0, XON[Organization], XON[string], HD[Organization], CWE[Organization], HD[Device],
+EI[Device-udiCarrier], CWE[Device].
+"""
+
+from libs.hl7v2.message import Segment, Value
+from libs.mapping.inbound.context import Context, Reference
+from libs.mapping.inbound.datatypes.identifiers import (
+    assigner,
+    authority_uri,
+    ei_identifier,
+    facility_uri,
+    identifier_type,
+)
+from libs.mapping.inbound.element import Element, element, resource
+
+_CLIA_OID = "urn:oid:2.16.840.1.113883.4.7"
+
+
+def organizations(context: Context, segment: Segment, field: int) -> list[Reference]:
+    """References to the organization of every XON of the field."""
+    found = (organization_of(context, xon, segment, field) for xon in segment.repetitions(field))
+    return [reference for reference in found if reference]
+
+
+def organization(context: Context, segment: Segment, field: int, **more: list[Element]) -> Reference | None:
+    """A reference to the organization of the field's first XON; `more` is what other fields say of it."""
+    value = segment.first(field)
+    return organization_of(context, value, segment, field, **more) if value else None
+
+
+def organization_of(
+    context: Context, xon: Value, segment: Segment, field: int, **more: list[Element]
+) -> Reference | None:
+    """A reference to the organization of an XON, whose resource this adds; None when it names none."""
+    name = xon.text(1).strip()
+    number = (xon.text(10) or xon.text(3)).strip()
+    if not name and not number:
+        return None
+    identifier = None
+    if number:
+        authority = xon.part(6)
+        identifier = element(
+            type=identifier_type(context, xon.text(7).strip(), segment, field),
+            system=_system(context, authority),
+            value=number,
+            assigner=assigner(authority),
+        )
+    return _put(context, identifier, name, **more)
+
+
+def organization_of_hd(context: Context, hd: Value) -> Reference | None:
+    """A reference to the organization that an HD names (MSH-4, MSH-6); None when it names none."""
+    name, universal = hd.text(1).strip(), hd.text(2).strip()
+    if not name and not universal:
+        return None
+    identifier = element(
+        system=_CLIA_OID if hd.text(3).strip().upper() == "CLIA" else _universal_system(universal),
+        value=_universal(context, hd) if universal else name,
+    )
+    identifier.setdefault("system", context.local("organization"))
+    return _put(context, identifier, name or universal)
+
+
+def organization_of_cwe(context: Context, cwe: Value) -> Reference | None:
+    """A reference to the organization that a CWE names (OBX-15); None when it names none."""
+    code, name = cwe.text(1).strip(), cwe.text(2).strip()
+    if not code:
+        return _put(context, None, name) if name else None
+    system = cwe.text(3).strip()
+    identifier = element(
+        system=_CLIA_OID
+        if system.upper() == "CLIA"
+        else context.local("organization", *([system] if system else [])),
+        value=code,
+    )
+    return _put(context, identifier, name or code)
+
+
+def device_of_ei(context: Context, ei: Value) -> Reference | None:
+    """A reference to the device that an EI identifies (OBX-18); None without a number."""
+    identifier = ei_identifier(context, ei, purpose="device")
+    if identifier is None:
+        return None
+    return context.put(resource("Device", identifier=[identifier]), identifier)
+
+
+def _put(context: Context, identifier: Element | None, name: str, **more: list[Element]) -> Reference:
+    found = resource("Organization", identifier=[identifier] if identifier else [], name=name, **more)
+    return context.put(found, identifier, name.casefold())
+
+
+def _system(context: Context, authority: Value) -> str:
+    if authority.text(1).strip().upper() == "CLIA":
+        return _CLIA_OID
+    return authority_uri(context, authority) or facility_uri(context, "organization")
+
+
+def _universal_system(universal: str) -> str | None:
+    return "urn:ietf:rfc:3986" if universal else None
+
+
+def _universal(context: Context, hd: Value) -> str:
+    if hd.text(3).strip().upper() == "CLIA":
+        return hd.text(2).strip()
+    return authority_uri(context, hd) or hd.text(2).strip()

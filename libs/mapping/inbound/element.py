@@ -1,0 +1,43 @@
+"""FHIR elements as plain dictionaries, without the parts that have no value."""
+
+from decimal import Decimal
+from typing import Any
+
+Element = dict[str, Any]
+_VALUES = frozenset({bool, int, Decimal})  # false and zero are values, not absence
+
+DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+
+
+def element(**parts: Any) -> Element:
+    """The parts that have a value; a trailing underscore is dropped from a name (`class_`)."""
+    return {
+        name.rstrip("_"): part
+        for name, part in parts.items()
+        if part or (part is not None and part.__class__ in _VALUES)
+    }
+
+
+def resource(resource_type: str, **parts: Any) -> Element:
+    """A resource of that type from the parts that have a value."""
+    return {"resourceType": resource_type} | element(**parts)
+
+
+def coding(system: str | None, code: str, display: str | None = None) -> Element:
+    """A Coding."""
+    return element(system=system, code=code, display=display)
+
+
+def concept(system: str | None, code: str, display: str | None = None) -> Element:
+    """A CodeableConcept of one Coding."""
+    return {"coding": [element(system=system, code=code, display=display)]}
+
+
+def extension(url: str, **value: Any) -> list[Element]:
+    """A list with the extension, empty when its value is absent: `extension(URL, valueString=text)`."""
+    return [{"url": url} | value] if any(value.values()) else []
+
+
+def absent(reason: str) -> Element:
+    """What stands in for a required primitive that the message lacks (the `_name` sibling)."""
+    return {"extension": [{"url": DATA_ABSENT, "valueCode": reason}]}

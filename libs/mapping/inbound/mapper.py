@@ -1,0 +1,68 @@
+"""The way in: one HL7 v2 message becomes FHIR resources and a report of what was done.
+
+Pure: the same message under the same configuration gives the same entries, to the digit.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from libs.errors import Permanent
+from libs.fhir.bundle import Entry
+from libs.hl7v2.message import Message
+from libs.mapping.inbound.config import MappingConfig
+from libs.mapping.inbound.context import Context, Reference
+from libs.mapping.inbound.messages.adt import adt
+from libs.mapping.inbound.messages.oru import oru
+from libs.mapping.inbound.report import Report
+from libs.mapping.inbound.segments import msh
+from libs.mapping.inbound.structure import Patient, patients
+
+__all__ = ["MAPS", "Mapped", "MappingConfig", "Unmappable", "map_message"]
+
+
+class Unmappable(Permanent):
+    """There is no map for this kind of message, or it says nothing that could be mapped."""
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """What one message became."""
+
+    entries: list[Entry]
+    report: Report
+    message_type: str  # "ADT^A01"
+
+
+Map = Callable[[Patient, Context], list[Reference]]
+
+# The map of each message type (MSH-9.1), for one patient of it; it returns what the message is about.
+MAPS: dict[str, Map] = {
+    "ADT": adt,
+    "ORU": oru,
+}
+
+# Resources that many messages share: that one of them came up in a message says nothing about its origin.
+_SHARED = frozenset(
+    {"Practitioner", "PractitionerRole", "Organization", "Location", "Device", "MessageHeader"}
+)
+
+
+def map_message(message: Message, config: MappingConfig) -> Mapped:
+    """The resources that the message states. Raises Unmappable."""
+    context = Context(message, config)
+    kind = message.header.text(9).strip()
+    mapping = MAPS.get(kind)
+    if mapping is None:
+        raise Unmappable(f"messages of the type {kind[:10]!r} are not mapped (MSH-9)")
+    groups = patients(message.segments)
+    if kind == "ADT" and groups[0].first("PID") is None:
+        raise Unmappable("an ADT message without a PID segment says nothing about anybody")
+    focus = [reference for group in groups for reference in mapping(group, context)]
+    targets = [
+        {"reference": entry.full_url}
+        for entry in context.entries()
+        if entry.resource["resourceType"] not in _SHARED
+    ]
+    msh.message_header(message.header, context, focus)
+    msh.provenance(message.header, context, message.first("EVN"), targets)
+    return Mapped(context.entries(), context.report(), f"{kind}^{context.event}" if context.event else kind)

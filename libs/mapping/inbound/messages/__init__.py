@@ -1,0 +1,1 @@
+"""One module a message structure: which segments make which resources."""

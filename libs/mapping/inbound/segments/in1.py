@@ -1,0 +1,101 @@
+"""IN1 -> Coverage.
+
+Source: v2-to-FHIR IG 1.0.0, IN1[Coverage]. The insured's number is R4's subscriberId rather than the R5
+extension that the guide names, so that a search by it finds the Coverage.
+"""
+
+from libs.hl7v2.message import Segment
+from libs.mapping.inbound.context import Context, Reference
+from libs.mapping.inbound.datatypes import times
+from libs.mapping.inbound.datatypes.codes import code_system, codeable_concept
+from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
+from libs.mapping.inbound.datatypes.identifiers import cx_identifiers
+from libs.mapping.inbound.datatypes.names import human_names
+from libs.mapping.inbound.datatypes.numbers import positive_integer
+from libs.mapping.inbound.datatypes.organizations import organization, organization_of
+from libs.mapping.inbound.element import DATA_ABSENT, Element, coding, element, resource
+from libs.mapping.inbound.segments.nk1 import RELATIONSHIP
+from libs.mapping.inbound.segments.pid import SEX
+
+FIELDS = frozenset({1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 22, 35, 36, 43, 49})
+COVERAGE_CLASS = "http://terminology.hl7.org/CodeSystem/coverage-class"
+_SELF = frozenset({"SEL", "18", "SELF", "S"})
+
+
+def coverage(in1: Segment, context: Context, patient: Reference) -> Reference:
+    """IN1[Coverage]."""
+    context.use(in1, FIELDS)
+    payor = _payor(in1, context)
+    numbers = cx_identifiers(context, in1, 49)
+    policy = in1.text(36).strip()
+    found = resource(
+        "Coverage",
+        identifier=_identifiers(in1, context) + numbers,
+        status="active",
+        type=codeable_concept(context, in1, 15, table="0086"),
+        policyHolder=_employer(in1, context),
+        subscriber=_subscriber(in1, context, patient),
+        subscriberId=numbers[0]["value"] if numbers else policy,
+        beneficiary=patient,
+        relationship=codeable_concept(context, in1, 17, RELATIONSHIP),
+        period=element(start=times.date_time(context, in1, 12), end=times.date_time(context, in1, 13)),
+        payor=payor or [{"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}],
+        class_=_classes(in1),
+        order=positive_integer(in1.text(22)),
+    )
+    return context.put(
+        found, None, patient["reference"], in1.text(2), in1.text(3), in1.text(4), policy or in1.text(49)
+    )
+
+
+def _identifiers(in1: Segment, context: Context) -> list[Element]:
+    plan = in1.first(2)
+    value = plan.text(1).strip()
+    if not value:
+        return []
+    system = code_system(context, plan.text(3)) or context.local("plan", context.facility)
+    return [{"system": system, "value": value}]
+
+
+def _payor(in1: Segment, context: Context) -> list[Reference]:
+    more = element(address=addresses(context, in1, 5), telecom=telecoms(context, in1, 7, "work"))
+    if by_name := organization(context, in1, 4, **more):
+        return [by_name]
+    company = in1.first(3)  # a CX: its number says which company
+    return [found] if (found := organization_of(context, company, in1, 3, **more)) else []
+
+
+def _employer(in1: Segment, context: Context) -> Reference | None:
+    return organization(context, in1, 11)
+
+
+def _subscriber(in1: Segment, context: Context, patient: Reference) -> Reference | None:
+    if in1.text(17).strip().upper() in _SELF:
+        return patient
+    names = human_names(context, in1, 16)
+    if not names:
+        return None
+    name = names[0]
+    relationship = codeable_concept(context, in1, 17, RELATIONSHIP)
+    person = resource(
+        "RelatedPerson",
+        patient=patient,
+        relationship=[relationship] if relationship else [],
+        name=names,
+        gender=context.code(SEX, in1.text(43).strip(), in1, 43),
+        birthDate=times.date(context, in1, 18),
+        address=addresses(context, in1, 19),
+    )
+    spelled = " ".join([name.get("family", ""), *name.get("given", ())]).casefold()
+    return context.put(person, None, patient["reference"], spelled, in1.text(17).strip())
+
+
+def _classes(in1: Segment) -> list[Element]:
+    group, plan = in1.text(8).strip(), in1.text(35).strip()
+    found = []
+    if group:
+        kind = {"coding": [coding(COVERAGE_CLASS, "group")]}
+        found.append(element(type=kind, value=group, name=in1.text(9).strip()))
+    if plan:
+        found.append({"type": {"coding": [coding(COVERAGE_CLASS, "plan")]}, "value": plan})
+    return found

@@ -1,0 +1,134 @@
+"""MSH -> MessageHeader, Provenance.
+
+Source: v2-to-FHIR IG 1.0.0, MSH[MessageHeader], MSH[Provenance-Source], MSH[Provenance-Transformation].
+One Provenance a message says both where it came from and what turned it into FHIR.
+"""
+
+from collections.abc import Sequence
+
+from libs.hl7v2.message import Segment, Value
+from libs.mapping.inbound.context import Context, Reference
+from libs.mapping.inbound.datatypes import times
+from libs.mapping.inbound.datatypes.identifiers import authority_uri
+from libs.mapping.inbound.datatypes.organizations import organization, organization_of_hd
+from libs.mapping.inbound.element import Element, absent, coding, concept, element, resource
+from libs.terminology.concept_map import concept_map
+
+FIELDS = frozenset({3, 4, 5, 6, 7, 9, 10, 11, 12, 18, 22, 23, 24, 25})
+# Answered to, or about the text itself: nothing of them is a fact for a resource.
+TRANSPORT = frozenset({1, 2, 8, 13, 14, 15, 16, 17, 19, 20, 21})
+
+PROCESSING_ID = concept_map("0103", "ProcessingID")
+PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+ACTIVITY = "http://hl7.org/fhir/uv/v2mappings/CodeSystem/provenance-activity-type-v2-to-fhir"
+EVENT = "http://terminology.hl7.org/CodeSystem/v2-0003"
+ENGINE = "EHRConnect"
+MAPPING_VERSION = "1"  # raised when the same message gives another result
+
+
+def message_header(msh: Segment, context: Context, focus: Sequence[Reference]) -> Reference:
+    """MSH[MessageHeader]: what was sent, by whom, to whom; `focus` is what it is about."""
+    context.use(msh, FIELDS | TRANSPORT)
+    event = msh.text(9, 2).strip()
+    kind = "^".join(part for component in (1, 2, 3) if (part := msh.text(9, component).strip()))
+    header = resource(
+        "MessageHeader",
+        meta=_meta(msh, context),
+        eventCoding=coding(EVENT, event or kind, kind),
+        destination=_destination(msh, context),
+        sender=organization_of_hd(context, msh.first(4)),
+        responsible=organization(context, msh, 22),
+        source=_source(msh, context),
+        focus=list(focus),
+    )
+    return context.put(header, None, *_message_key(msh), merge=False)
+
+
+def provenance(
+    msh: Segment, context: Context, evn: Segment | None, targets: Sequence[Reference]
+) -> Reference:
+    """MSH[Provenance-Source], MSH[Provenance-Transformation]: the message behind the resources.
+
+    The message itself is linked by its control id, not copied.
+    """
+    recorded = times.instant(context, msh, 7) if msh.text(7) else None
+    found = resource(
+        "Provenance",
+        target=list(targets),
+        recorded=recorded,
+        activity=concept(ACTIVITY, "v2-fhir-transformation"),
+        agent=[
+            {"type": concept(PARTICIPANT, "author"), "who": _author(msh, context)},
+            {
+                "type": concept(PARTICIPANT, "assembler"),
+                "who": {"display": f"{ENGINE} mapping {MAPPING_VERSION}"},
+            },
+        ],
+        entity=[{"role": "source", "what": {"identifier": _message_identifier(msh, context)}}],
+    )
+    if recorded is None:
+        found["_recorded"] = absent("unknown")
+    if evn is not None:
+        found |= event(evn, context)
+    return context.put(found, None, *_message_key(msh), merge=False)
+
+
+EVN_FIELDS = frozenset({1, 2, 4, 5, 6, 7})
+EVENT_REASON = concept_map("0062", "EventReason")
+
+
+def event(evn: Segment, context: Context) -> Element:
+    """EVN[Provenance]: when and why the event happened, as parts of the message's Provenance."""
+    from libs.mapping.inbound.datatypes.codes import codeable_concept
+    from libs.mapping.inbound.datatypes.locations import named_location
+
+    context.use(evn, EVN_FIELDS)
+    facility = evn.text(7).strip()
+    reason = codeable_concept(context, evn, 4, EVENT_REASON)
+    return element(
+        occurredDateTime=times.date_time(context, evn, 6),
+        reason=[reason] if reason else [],
+        location=named_location(context, facility, "facility") if facility else None,
+    )
+
+
+def _meta(msh: Segment, context: Context) -> Element:
+    target = context.target(PROCESSING_ID, msh.text(11).strip(), msh, 11)
+    return {"tag": [coding(target.system, target.code, target.display or None)]} if target else {}
+
+
+def _source(msh: Segment, context: Context) -> Element:
+    sender = msh.first(3)
+    name, software = sender.text(1).strip(), sender.text(2).strip()
+    endpoint = authority_uri(context, msh.first(24)) or authority_uri(context, sender)
+    found = element(name=name or software, software=software, endpoint=endpoint)
+    return found if endpoint else found | {"_endpoint": absent("unknown")}
+
+
+def _destination(msh: Segment, context: Context) -> list[Element]:
+    receiver = msh.first(5)
+    facility = organization(context, msh, 23) or organization_of_hd(context, msh.first(6))
+    if not receiver and facility is None:
+        return []
+    endpoint = authority_uri(context, msh.first(25)) or authority_uri(context, receiver)
+    found = element(name=receiver.text(1).strip(), endpoint=endpoint, receiver=facility)
+    return [found if endpoint else found | {"_endpoint": absent("unknown")}]
+
+
+def _author(msh: Segment, context: Context) -> Element:
+    responsible = organization(context, msh, 22) or organization_of_hd(context, msh.first(4))
+    name = msh.text(3).strip()
+    return responsible or {"display": name or "unknown"}
+
+
+def _message_identifier(msh: Segment, context: Context) -> Element:
+    names = [_named(msh.first(3)), _named(msh.first(4))]
+    return {"system": context.local("message", *names), "value": msh.text(10) or "unknown"}
+
+
+def _message_key(msh: Segment) -> tuple[str, ...]:
+    return (_named(msh.first(3)), _named(msh.first(4)), msh.text(10), msh.text(7))
+
+
+def _named(hd: Value) -> str:
+    return hd.text(1) or hd.text(2)

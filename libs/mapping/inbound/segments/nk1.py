@@ -1,0 +1,100 @@
+"""NK1 -> Patient.contact, RelatedPerson.
+
+Source: v2-to-FHIR IG 1.0.0, NK1[Patient], NK1[RelatedPerson]. Both are made: the contact is what a
+clinician looks for in the Patient, the RelatedPerson what another resource can refer to.
+"""
+
+from libs.hl7v2.message import Segment
+from libs.mapping.inbound.context import Context, Reference
+from libs.mapping.inbound.datatypes import times
+from libs.mapping.inbound.datatypes.codes import codeable_concept
+from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
+from libs.mapping.inbound.datatypes.identifiers import TYPE_SYSTEM, US_SSN, cx_identifiers
+from libs.mapping.inbound.datatypes.names import human_names
+from libs.mapping.inbound.datatypes.organizations import organization_of
+from libs.mapping.inbound.element import Element, concept, element, resource
+from libs.mapping.inbound.segments.pid import SEX
+from libs.terminology.concept_map import concept_map
+
+FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 15, 16, 20, 30, 31, 32, 33, 37, 40, 41})
+RELATIONSHIP = concept_map("0063", "Relationship")
+CONTACT_ROLE = concept_map("0131", "ContactRole")
+
+
+def contact(nk1: Segment, context: Context) -> Element | None:
+    """NK1[Patient]: one Patient.contact, None when the segment says nothing of a person."""
+    context.use(nk1, FIELDS)
+    names, places = human_names(context, nk1, 2), addresses(context, nk1, 4)
+    found = element(
+        relationship=_relationships(nk1, context),
+        name=names[0] if names else None,
+        telecom=_telecoms(nk1, context),
+        address=places[0] if places else None,
+        gender=context.code(SEX, nk1.text(15).strip(), nk1, 15),
+        organization=_organization(nk1, context),
+        period=_period(nk1, context),
+    )
+    # Invariant pat-1: a contact has at least a name, a telecom, an address or an organization.
+    return found if found.keys() & {"name", "telecom", "address", "organization"} else None
+
+
+def related_person(nk1: Segment, context: Context, subject: Reference) -> Reference | None:
+    """NK1[RelatedPerson], None when the segment names nobody."""
+    names = human_names(context, nk1, 2) or human_names(context, nk1, 30)
+    identifiers = cx_identifiers(context, nk1, 33) + cx_identifiers(context, nk1, 12)
+    if ssn := nk1.text(37).strip():
+        us = context.config.jurisdiction == "US"
+        system = US_SSN if us else context.local("national-id", context.config.jurisdiction)
+        identifiers.append(
+            {"type": concept(TYPE_SYSTEM, "SS" if us else "SB"), "system": system, "value": ssn}
+        )
+    if not names and not identifiers:
+        return None
+    language = codeable_concept(context, nk1, 20)
+    relationships = _relationships(nk1, context)
+    found = resource(
+        "RelatedPerson",
+        identifier=identifiers,
+        patient=subject,
+        relationship=relationships,
+        name=names,
+        telecom=_telecoms(nk1, context) + telecoms(context, nk1, 31),
+        gender=context.code(SEX, nk1.text(15).strip(), nk1, 15),
+        birthDate=times.date(context, nk1, 16),
+        address=addresses(context, nk1, 4) + addresses(context, nk1, 32),
+        period=_period(nk1, context),
+        communication=[{"language": language}] if language else [],
+    )
+    return context.put(found, None, subject["reference"], *_key(identifiers, names, nk1))
+
+
+def _key(identifiers: list[Element], names: list[Element], nk1: Segment) -> tuple[str, ...]:
+    if identifiers:
+        return identifiers[0]["system"], identifiers[0]["value"]
+    name = names[0]
+    spelled = " ".join([name.get("family", ""), *name.get("given", ())]).casefold()
+    return spelled, nk1.text(3).strip()
+
+
+def _relationships(nk1: Segment, context: Context) -> list[Element]:
+    found = (codeable_concept(context, nk1, 3, RELATIONSHIP), codeable_concept(context, nk1, 7, CONTACT_ROLE))
+    return [one for one in found if one]
+
+
+def _telecoms(nk1: Segment, context: Context) -> list[Element]:
+    return telecoms(context, nk1, 5) + telecoms(context, nk1, 6, "work") + telecoms(context, nk1, 40)
+
+
+def _organization(nk1: Segment, context: Context) -> Reference | None:
+    value = nk1.first(13)
+    if not value:
+        return None
+    name = human_names(context, nk1, 30)
+    person = element(
+        name=name[0] if name else None, telecom=telecoms(context, nk1, 31) + telecoms(context, nk1, 41)
+    )
+    return organization_of(context, value, nk1, 13, contact=[person] if person else [])
+
+
+def _period(nk1: Segment, context: Context) -> Element:
+    return element(start=times.date_time(context, nk1, 8), end=times.date_time(context, nk1, 9))

@@ -1,0 +1,149 @@
+"""OBR -> DiagnosticReport.
+
+Source: v2-to-FHIR IG 1.0.0, OBR[DiagnosticReport], ORC[DiagnosticReport].
+"""
+
+from libs.hl7v2.message import Segment
+from libs.mapping.inbound.context import Context, Reference, Subject
+from libs.mapping.inbound.datatypes import times
+from libs.mapping.inbound.datatypes.codes import codeable_concept
+from libs.mapping.inbound.datatypes.practitioners import role_of_ndl
+from libs.mapping.inbound.element import DATA_ABSENT, Element, concept, element, resource
+from libs.mapping.inbound.order_numbers import Numbers
+from libs.mapping.inbound.segments.obx import Observed, Setting
+from libs.mapping.inbound.structure import Order
+from libs.terminology.concept_map import concept_map
+
+FIELDS = frozenset({2, 3, 4, 7, 8, 22, 24, 25, 32, 34, 35})
+STATUS = concept_map("0123", "ResultStatus[Non-Queries]")
+SECTION = concept_map("0074", "DiagnosticServiceSectionID")
+CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+FUNCTION = "http://hl7.org/fhir/StructureDefinition/event-performerFunction"
+PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+
+# Sections of table 0074 and the category of what they observe.
+_LABORATORY = frozenset(
+    {
+        "LAB",
+        "CH",
+        "HM",
+        "MB",
+        "MCB",
+        "MYC",
+        "VR",
+        "SR",
+        "SP",
+        "CP",
+        "BLB",
+        "BG",
+        "CG",
+        "CUS",
+        "GE",
+        "IMM",
+        "ICU",
+        "PAR",
+        "TX",
+        "URN",
+    }
+) - {"CUS", "ICU"}
+_IMAGING = frozenset({"RAD", "CT", "CTH", "NMR", "NMS", "RUS", "OUS", "VUS", "XRC", "RX", "CUS"})
+_FROM_REPORT = {"partial": "preliminary", "appended": "final"}  # report statuses an Observation lacks
+
+
+def diagnostic_report(
+    order: Order,
+    numbers: Numbers,
+    context: Context,
+    subject: Subject,
+    *,
+    request: Reference | None,
+    specimens: list[Reference],
+    observed: Observed,
+) -> Reference | None:
+    """OBR[DiagnosticReport], None when the order's detail is no OBR."""
+    obr = order.detail
+    if obr is None or obr.name != "OBR":
+        return None
+    context.use(obr, FIELDS)
+    section = codeable_concept(context, obr, 24, SECTION)
+    found = resource(
+        "DiagnosticReport",
+        identifier=numbers.identifiers,
+        basedOn=[request] if request else [],
+        status=context.code(STATUS, obr.text(25).strip(), obr, 25) or "unknown",
+        category=[section] if section else [],
+        code=codeable_concept(context, obr, 4)
+        or {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]},
+        subject=subject.patient,
+        encounter=subject.encounter,
+        **effective(obr, context),
+        issued=times.instant(context, obr, 22),
+        performer=_performers(obr, context),
+        resultsInterpreter=_roles(obr, 32, context),
+        specimen=specimens,
+        result=observed.references,
+        presentedForm=observed.attachments,
+    )
+    return context.put(found, None, *numbers.report)
+
+
+def setting(
+    order: Order,
+    numbers: Numbers,
+    context: Context,
+    subject: Subject,
+    *,
+    request: Reference | None,
+    specimens: list[Reference],
+) -> Setting:
+    """What the OBX of an order have from its OBR."""
+    obr = order.detail if order.detail is not None and order.detail.name == "OBR" else None
+    if obr is None:
+        return Setting(subject.patient, subject.encounter, numbers.report, request=request)
+    return Setting(
+        subject.patient,
+        subject.encounter,
+        numbers.report,
+        specimens[0] if len(specimens) == 1 else None,
+        request,
+        effective(obr, context),
+        _observation_status(obr),
+        _observation_category(obr),
+    )
+
+
+def effective(obr: Segment, context: Context) -> Element:
+    """OBR-7 and OBR-8 as the time that matters clinically."""
+    start, end = times.date_time(context, obr, 7), times.date_time(context, obr, 8)
+    if end:
+        return {"effectivePeriod": element(start=start, end=end)}
+    return element(effectiveDateTime=start)
+
+
+def _observation_status(obr: Segment) -> str:
+    target = STATUS.get(obr.text(25).strip())
+    code = target.code if target else "unknown"
+    return _FROM_REPORT.get(code, code)
+
+
+def _observation_category(obr: Segment) -> list[Element]:
+    section = obr.text(24).strip()
+    if section in _LABORATORY:
+        return [concept(CATEGORY, "laboratory", "Laboratory")]
+    return [concept(CATEGORY, "imaging", "Imaging")] if section in _IMAGING else []
+
+
+def _performers(obr: Segment, context: Context) -> list[Element]:
+    return [
+        {
+            **reference,
+            "extension": [{"url": FUNCTION, "valueCodeableConcept": concept(PARTICIPATION, function)}],
+        }
+        for field, function in ((34, "SPRF"), (35, "TRANS"))
+        for reference in _roles(obr, field, context)
+    ]
+
+
+def _roles(obr: Segment, field: int, context: Context) -> list[Reference]:
+    found = (role_of_ndl(context, ndl, obr, field) for ndl in obr.repetitions(field))
+    return [reference for reference in found if reference]

@@ -1,0 +1,259 @@
+"""OBX -> Observation.
+
+Source: v2-to-FHIR IG 1.0.0, OBX[Observation], OBX[Observation-Component], NTE[Observation].
+The statuses that the guide leaves open, and lines of text as one Observation, by our own rules.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from libs.hl7v2.message import Segment
+from libs.mapping.inbound.context import Context, Reference, Subject
+from libs.mapping.inbound.datatypes import times
+from libs.mapping.inbound.datatypes.attachments import encapsulated, pointer
+from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
+from libs.mapping.inbound.datatypes.contacts import addresses
+from libs.mapping.inbound.datatypes.identifiers import ei_identifier
+from libs.mapping.inbound.datatypes.numbers import reference_range, units
+from libs.mapping.inbound.datatypes.observed import VALUE, observed
+from libs.mapping.inbound.datatypes.organizations import (
+    device_of_ei,
+    organization,
+    organization_of_cwe,
+)
+from libs.mapping.inbound.datatypes.practitioners import practitioner_of, practitioners, role
+from libs.mapping.inbound.element import Element, concept, extension, resource
+from libs.mapping.inbound.segments.nte import notes
+from libs.mapping.inbound.structure import Result
+from libs.terminology.concept_map import concept_map
+
+FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 14, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25, 29, 30, 33})
+
+STATUS = concept_map("0085", "ObservationResultStatusCodesInterpretation")
+INTERPRETATION = concept_map("0078", "InterpretationCodes")
+NATURE = concept_map("0080", "NatureOfAbnormalTesting")
+
+ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+ATTACHMENT = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Observation.valueAttachment"
+OBSERVATION_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0936"
+SUB_ID = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Observation.subId"
+_FHIR = "http://hl7.org/fhir/StructureDefinition/"
+_MEDICAL_DIRECTOR = concept("http://terminology.hl7.org/CodeSystem/v2-0912", "MDIR", "Medical Director")
+_LINES = frozenset({"TX", "FT"})
+_ATTACHED = frozenset({"ED", "RP"})
+_DONE = frozenset({"final", "corrected", "amended"})
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What an OBX has from the order it stands in."""
+
+    patient: Reference
+    encounter: Reference | None
+    key: tuple[str, ...]
+    specimen: Reference | None = None
+    request: Reference | None = None
+    effective: Element = field(default_factory=dict)
+    status: str = "unknown"  # where OBX-11 is silent
+    category: list[Element] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The observations of an order, and the attachments among their values."""
+
+    references: list[Reference]
+    attachments: list[Element]
+
+
+def observations(results: Sequence[Result], setting: Setting, context: Context) -> Observed:
+    """One Observation a result; the lines of a text (TX, FT) are one together."""
+    references, attachments = [], []
+    groups = lines_together(results)
+    repeated = _repeated(groups)
+    for group in groups:
+        obx = group[0].obx
+        found = observation(group, setting, context)
+        attachments += [
+            one["valueAttachment"] for one in found.get("extension", ()) if one["url"] == ATTACHMENT
+        ]
+        key = _key(obx)
+        again = (obx.text(1),) if key in repeated else ()
+        references.append(
+            context.put(found, None, *setting.key, *key, *again, obx.text(21).strip(), merge=False)
+        )
+    return Observed(references, attachments)
+
+
+def loose_observations(results: Sequence[Result], context: Context, subject: Subject) -> list[Reference]:
+    """The observations of a message without orders (ADT), told apart by their time."""
+    found = []
+    for result in results:
+        anchor = (subject.encounter or subject.patient)["reference"]
+        setting = Setting(subject.patient, subject.encounter, (anchor, result.obx.text(14)))
+        found += observations([result], setting, context).references
+    return found
+
+
+def about_specimen(setting: Setting, specimen: Reference | None) -> Setting:
+    """The setting of an OBX that observes a specimen rather than the patient."""
+    return replace(setting, specimen=specimen, key=(*setting.key, "specimen"))
+
+
+def observation(group: Sequence[Result], setting: Setting, context: Context) -> Element:
+    """OBX[Observation] of one OBX, or of several that are the lines of one text."""
+    obx = group[0].obx
+    for one in group:
+        context.use(one.obx, FIELDS)
+    code = _code(obx, context)
+    unit = units(context, obx, 6)
+    value = _value(group, code, unit, context)
+    status = context.code(STATUS, obx.text(11).strip(), obx, 11) or setting.status
+    identifier = ei_identifier(context, obx.first(21), "FILL", "observation")
+    when = times.date_time(context, obx, 14)
+    text = obx.text(7).strip()
+    found = resource(
+        "Observation",
+        extension=_extensions(obx, context) + value.pop("extension", []),
+        identifier=[identifier] if identifier else [],
+        basedOn=[setting.request] if setting.request else [],
+        status=status,
+        category=_category(obx, setting),
+        code=code,
+        subject=setting.patient,
+        encounter=setting.encounter,
+        **({"effectiveDateTime": when} if when else setting.effective),
+        performer=_performers(obx, context),
+        **value,
+        interpretation=codeable_concepts(context, obx, 8, INTERPRETATION),
+        note=notes([note for one in group for note in one.notes], context),
+        bodySite=_first_of(obx, 20, context),
+        method=_first_of(obx, 17, context),
+        specimen=setting.specimen,
+        device=device_of_ei(context, obx.first(18)) if obx.raw(18) else None,
+        referenceRange=[reference_range(text, unit)] if text else [],
+    )
+    if reason := _absent_reason(obx, found, value):
+        found["dataAbsentReason"] = reason
+    return found
+
+
+def lines_together(results: Sequence[Result]) -> list[list[Result]]:
+    """The results, those that are lines of one text together: TX or FT with equal OBX-3 and OBX-4."""
+    groups: list[list[Result]] = []
+    for result in results:
+        obx = result.obx
+        last = groups[-1][0] if groups else None
+        if (
+            last is not None
+            and obx.raw(2) in _LINES
+            and last.obx.raw(2) in _LINES
+            and obx.raw(3) == last.obx.raw(3)
+            and obx.raw(4) == last.obx.raw(4)
+            and result.specimen is last.specimen
+        ):
+            groups[-1].append(result)
+        else:
+            groups.append([result])
+    return groups
+
+
+def _repeated(groups: Iterable[Sequence[Result]]) -> set[tuple[str, ...]]:
+    seen: set[tuple[str, ...]] = set()
+    again: set[tuple[str, ...]] = set()
+    for group in groups:
+        key = _key(group[0].obx)
+        (again if key in seen else seen).add(key)
+    return again
+
+
+def _key(obx: Segment) -> tuple[str, ...]:
+    """What tells an observation from the others of its report: OBX-3 and OBX-4."""
+    return obx.text(3, 3), obx.text(3) or obx.text(3, 2) or obx.text(3, 4), obx.raw(4)
+
+
+def _code(obx: Segment, context: Context) -> Element:
+    code = codeable_concept(context, obx, 3)
+    if code is not None:
+        return code
+    context.warn(obx, 3, "no observation identifier")
+    return concept(ABSENT_REASON, "unknown", "Unknown")
+
+
+def _value(group: Sequence[Result], code: Element, unit: Element, context: Context) -> Element:
+    obx = group[0].obx
+    kind = obx.text(2).strip()
+    if kind in _LINES:
+        lines = [value.text(1) for one in group for value in one.obx.repetitions(VALUE)]
+        text = "\n".join(lines).strip()
+        return {"valueString": text} if text else {}
+    values = obx.repetitions(VALUE)
+    if not values:
+        return {}
+    if kind in _ATTACHED:
+        return _attached(obx, kind, code, context)
+    if len(values) == 1:
+        return observed(context, values[0], kind, obx, unit)
+    components = ({"code": code} | observed(context, value, kind, obx, unit) for value in values)
+    return {"component": list(components)}
+
+
+def _attached(obx: Segment, kind: str, code: Element, context: Context) -> Element:
+    title = code.get("text") or code.get("coding", [{}])[0].get("display", "")
+    found = []
+    for value in obx.repetitions(VALUE):
+        attachment = encapsulated(context, value, obx, VALUE, title) if kind == "ED" else pointer(value)
+        if attachment:
+            found.append({"url": ATTACHMENT, "valueAttachment": attachment})
+    return {"extension": found} if found else {}
+
+
+def _absent_reason(obx: Segment, found: Element, value: Element) -> Element | None:
+    """Why there is no value, for an observation that has none although it is done."""
+    if obx.text(11).strip().upper() == "N":
+        return concept(ABSENT_REASON, "not-asked", "Not Asked")
+    if value or found.get("extension") or found["status"] not in _DONE:
+        return None
+    return concept(ABSENT_REASON, "unknown", "Unknown")
+
+
+def _category(obx: Segment, setting: Setting) -> list[Element]:
+    kind = obx.text(29).strip()
+    return [concept(OBSERVATION_TYPE, kind), *setting.category] if kind else setting.category
+
+
+def _performers(obx: Segment, context: Context) -> list[Reference]:
+    found = practitioners(context, obx, 16) if obx.raw(16) else []
+    laboratory = organization(context, obx, 23, address=addresses(context, obx, 24)) if obx.raw(23) else None
+    director = practitioner_of(context, obx.first(25), obx, 25) if obx.raw(25) else None
+    if director is not None:
+        found.append(role(context, director, _MEDICAL_DIRECTOR, laboratory))
+    elif laboratory is not None:
+        found.append(laboratory)
+    if obx.raw(15) and (producer := organization_of_cwe(context, obx.first(15))):
+        found.append(producer)
+    return found
+
+
+def _first_of(obx: Segment, field: int, context: Context) -> Element | None:
+    if not obx.raw(field):
+        return None
+    found = codeable_concepts(context, obx, field)
+    if len(found) > 1:
+        context.warn(obx, field, "FHIR has room for one; the first is carried")
+    return found[0] if found else None
+
+
+def _extensions(obx: Segment, context: Context) -> list[Element]:
+    found: list[Element] = []
+    if sub_id := obx.text(4).strip():
+        found += extension(SUB_ID, valueString=sub_id)
+    for nature in codeable_concepts(context, obx, 10, NATURE) if obx.raw(10) else ():
+        found += extension(_FHIR + "observation-nature-of-abnormal-test", valueCodeableConcept=nature)
+    if analysed := times.date_time(context, obx, 19):
+        found += extension(_FHIR + "observation-analysis-date-time", valueDateTime=analysed)
+    if structure := obx.text(30).strip():
+        found += extension(
+            _FHIR + "observation-structure-type", valueCodeableConcept={"coding": [{"code": structure}]}
+        )
+    return found

@@ -1,0 +1,191 @@
+"""ORC and OBR -> ServiceRequest.
+
+Source: v2-to-FHIR IG 1.0.0, ORC[ServiceRequest], OBR[ServiceRequest]. Where both state the same, ORC wins:
+the guide takes neither. The status: ORC-5, else ORC-1.
+"""
+
+from libs.hl7v2.message import Segment
+from libs.mapping.inbound.context import Context, Reference, Subject
+from libs.mapping.inbound.datatypes import times
+from libs.mapping.inbound.datatypes.codes import code_text, codeable_concept, codeable_concepts
+from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
+from libs.mapping.inbound.datatypes.identifiers import TYPE_SYSTEM, cx_identifiers, ei_identifier
+from libs.mapping.inbound.datatypes.organizations import organization
+from libs.mapping.inbound.datatypes.practitioners import practitioner_of, role
+from libs.mapping.inbound.element import Element, coding, concept, element, extension, resource
+from libs.mapping.inbound.order_numbers import Numbers
+from libs.mapping.inbound.segments.nte import notes
+from libs.mapping.inbound.structure import Order
+from libs.terminology.concept_map import concept_map
+
+FIELDS = frozenset({1, 2, 3, 4, 5, 9, 12, 14, 16, 21, 22, 23, 24, 28, 29, 33, 38})
+OBR_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 11, 13, 16, 17, 27, 29, 31, 46, 47, 53})
+
+CONTROL = concept_map("0119", "OrderControlCode[ServiceRequest.status]")
+STATUS = concept_map("0038", "OrderStatus")
+PRIORITY = concept_map("0485", "ExtendedPriorityCodes")
+ORDER_TYPE = concept_map("0482", "OrderType")
+CONFIDENTIALITY = concept_map("0177", "ConfidentialityCode")
+
+_FHIR = "http://hl7.org/fhir/StructureDefinition/"
+CALLBACK = _FHIR + "servicerequest-order-callback-phone-number"
+STATUS_REASON = _FHIR + "request-statusReason"
+BUSINESS_EVENT = _FHIR + "businessEvent"
+SUPPORTING = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ServiceRequest.supportingInfo"
+ORDER_CONTROL = "http://terminology.hl7.org/CodeSystem/v2-0119"
+_INTENTS = {"G": "reflex-order"}
+_RESULTED = frozenset({"F", "C"})  # OBR-25: there is a final result
+
+
+def service_request(
+    order: Order, numbers: Numbers, context: Context, subject: Subject, specimens: list[Reference]
+) -> Reference | None:
+    """ORC[ServiceRequest] and OBR[ServiceRequest]; None when the group has neither."""
+    orc, obr = order.orc, order.detail if order.detail and order.detail.name == "OBR" else None
+    if orc is None and obr is None:
+        return None
+    found = resource(
+        "ServiceRequest",
+        identifier=_identifiers(orc, obr, numbers, context),
+        status=status(orc, obr, context),
+        intent=_INTENTS.get(obr.text(11).strip(), "order") if obr else "order",
+        subject=subject.patient,
+        encounter=subject.encounter,
+        specimen=specimens,
+        **(_of_orc(orc, context) if orc is not None else {}),
+    )
+    detail = _of_obr(obr, context) if obr is not None else {}
+    found |= {
+        name: [*found[name], *value] if name == "extension" and name in found else value
+        for name, value in detail.items()
+    }
+    if requester := _requester(orc, obr, context):
+        found["requester"] = requester
+    if comments := notes(order.notes, context):
+        found["note"] = comments
+    return context.put(found, numbers.request, *numbers.key)
+
+
+def status(orc: Segment | None, obr: Segment | None, context: Context) -> str:
+    """Where the order stands; what neither ORC-5 nor ORC-1 says, the result does."""
+    resulted = obr is not None and obr.text(25).strip() in _RESULTED
+    if orc is not None:
+        if stated := context.code(STATUS, orc.text(5).strip(), orc, 5):
+            return stated
+        control = orc.text(1).strip()
+        if control == "RE":
+            return "completed" if resulted or obr is None or not obr.text(25) else "active"
+        if stated := context.code(CONTROL, control, orc, 1):
+            return stated
+        if control:
+            return "unknown"
+    return "completed" if resulted else "active"
+
+
+def requested_by(orc: Segment | None, obr: Segment | None, context: Context) -> Reference | None:
+    """The person who ordered: ORC-12, else OBR-16."""
+    if orc is not None and orc.raw(12):
+        contact = element(address=addresses(context, orc, 24))
+        return practitioner_of(context, orc.first(12), orc, 12, contact or None)
+    return practitioner_of(context, obr.first(16), obr, 16) if obr is not None and obr.raw(16) else None
+
+
+def _requester(orc: Segment | None, obr: Segment | None, context: Context) -> Reference | None:
+    """Who ordered, for the facility of ORC-21 if it is stated."""
+    person = requested_by(orc, obr, context)
+    if orc is None or not orc.raw(21):
+        return person
+    more = element(address=addresses(context, orc, 22), telecom=telecoms(context, orc, 23))
+    facility = organization(context, orc, 21, **more)
+    return person if facility is None else role(context, person, None, facility)
+
+
+def _of_orc(orc: Segment, context: Context) -> Element:
+    context.use(orc, FIELDS)
+    ordered = times.date_time(context, orc, 9)
+    control = code_text(orc, 1)
+    place = codeable_concept(context, orc, 29, ORDER_TYPE)
+    return element(
+        meta=_security(orc, context),
+        requisition=ei_identifier(context, orc.first(4), "PGN", "placer-group"),
+        authoredOn=ordered,
+        locationCode=[place] if place else [],
+        extension=[
+            *_business_event(control, ordered),
+            *_callback(orc, 14, context),
+            *_reason(orc, context),
+        ],
+    )
+
+
+def _of_obr(obr: Segment, context: Context) -> Element:
+    context.use(obr, OBR_FIELDS)
+    parent = obr.first(29)
+    parents = [
+        ei_identifier(context, parent.part(1), "PLAC", "placer"),
+        ei_identifier(context, parent.part(2), "FILL", "filler"),
+    ]
+    return element(
+        basedOn=[{"type": "ServiceRequest", "identifier": one} for one in parents if one],
+        priority=_priority(obr, context),
+        code=codeable_concept(context, obr, 4),
+        occurrenceDateTime=times.date_time(context, obr, 6),
+        reasonCode=codeable_concepts(context, obr, 31),
+        orderDetail=codeable_concepts(context, obr, 46) + codeable_concepts(context, obr, 47),
+        extension=[
+            *_callback(obr, 17, context),
+            *(
+                {"url": SUPPORTING, "extension": [{"url": "concept", "valueCodeableConcept": info}]}
+                for info in codeable_concepts(context, obr, 13)
+            ),
+        ],
+    )
+
+
+def _identifiers(
+    orc: Segment | None, obr: Segment | None, numbers: Numbers, context: Context
+) -> list[Element]:
+    found = list(numbers.identifiers)
+    alternates = cx_identifiers(context, obr, 53, "placer") if obr is not None else []
+    if not alternates and orc is not None:
+        alternates = cx_identifiers(context, orc, 33, "placer")
+    for one in alternates:
+        found.append({"type": concept(TYPE_SYSTEM, "PLAC")} | one)
+    if orc is not None and (group := ei_identifier(context, orc.first(38), "FGN", "filler-group")):
+        found.append(group)
+    return found
+
+
+def _priority(obr: Segment, context: Context) -> str | None:
+    """OBR-5, else the priority of OBR-27 (TQ.6)."""
+    for field, component in ((5, 1), (27, 6)):
+        if code := obr.text(field, component).strip():
+            return context.code(PRIORITY, code[:1] if code in {"ST", "AS"} else code, obr, field)
+    return None
+
+
+def _business_event(control: str, ordered: str | None) -> list[Element]:
+    if not control:
+        return []
+    parts = [{"url": "value", "valueCodeableConcept": concept(ORDER_CONTROL, control)}]
+    if ordered:
+        parts.append({"url": "date", "valueDateTime": ordered})
+    return [{"url": BUSINESS_EVENT, "extension": parts}]
+
+
+def _callback(segment: Segment, field: int, context: Context) -> list[Element]:
+    return [
+        one
+        for point in telecoms(context, segment, field)
+        for one in extension(CALLBACK, valueContactPoint=point)
+    ]
+
+
+def _reason(orc: Segment, context: Context) -> list[Element]:
+    reason = codeable_concept(context, orc, 16)
+    return extension(STATUS_REASON, valueCodeableConcept=reason) if reason else []
+
+
+def _security(orc: Segment, context: Context) -> Element:
+    target = context.target(CONFIDENTIALITY, code_text(orc, 28), orc, 28)
+    return {"security": [coding(target.system, target.code, target.display or None)]} if target else {}

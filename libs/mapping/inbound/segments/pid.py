@@ -1,0 +1,234 @@
+"""PID -> Patient, Account, RelatedPerson.
+
+Source: v2-to-FHIR IG 1.0.0, PID[Patient], PID[Account], CX[RelatedPerson-Mother].
+Beyond it: PID-10 and PID-22 as US Core race and ethnicity where the jurisdiction is the US.
+"""
+
+import re
+
+from libs.hl7v2.message import Segment
+from libs.mapping.inbound.context import Context, Reference, removed
+from libs.mapping.inbound.datatypes import times
+from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
+from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
+from libs.mapping.inbound.datatypes.identifiers import (
+    TYPE_SYSTEM,
+    US_SSN,
+    cx_identifier,
+    cx_identifiers,
+)
+from libs.mapping.inbound.datatypes.names import human_names, name_text
+from libs.mapping.inbound.datatypes.numbers import positive_integer
+from libs.mapping.inbound.element import Element, concept, element, extension, resource
+from libs.mapping.inbound.identity import preferred
+from libs.terminology.concept_map import concept_map
+
+FIELDS = frozenset(
+    {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26}
+)
+FIELDS |= frozenset({28, 29, 30, 35, 36, 39, 40})
+
+NULLS = {
+    5: ("name",),
+    7: ("birthDate",),
+    8: ("gender",),
+    11: ("address",),
+    13: ("telecom",),
+    14: ("telecom",),
+    15: ("communication",),
+    16: ("maritalStatus",),
+    24: ("multipleBirthBoolean", "multipleBirthInteger"),
+    25: ("multipleBirthBoolean", "multipleBirthInteger"),
+    29: ("deceasedBoolean", "deceasedDateTime"),
+    30: ("deceasedBoolean", "deceasedDateTime"),
+}
+
+SEX = concept_map("0001", "AdministrativeSex")
+MARITAL_STATUS = concept_map("0002", "MaritalStatus")
+RELIGION = concept_map("0006", "Religion")
+YES_NO = concept_map("0136", "YesNoIndicator")
+
+_FHIR = "http://hl7.org/fhir/StructureDefinition/"
+_US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
+_CDC_RACE = "urn:oid:2.16.840.1.113883.6.238"
+_OMB = frozenset({"1002-5", "2028-9", "2054-5", "2076-8", "2106-3", "2131-1", "2135-2", "2186-5"})
+_CDC_CODE = re.compile(r"\d{4}-\d$")
+
+
+def patient(pid: Segment, context: Context) -> Element:
+    """PID[Patient]."""
+    context.use(pid, FIELDS)
+    birth = times.date_time(context, pid, 7)
+    found = resource(
+        "Patient",
+        extension=_extensions(pid, context),
+        identifier=identifiers(pid, context),
+        name=human_names(context, pid, 5) + human_names(context, pid, 9),
+        telecom=telecoms(context, pid, 13, "home")
+        + telecoms(context, pid, 14, "work")
+        + telecoms(context, pid, 40),
+        gender=context.code(SEX, pid.text(8).strip(), pid, 8),
+        birthDate=birth[:10] if birth else None,
+        deceasedDateTime=times.date_time(context, pid, 29),
+        address=_addresses(pid, context),
+        maritalStatus=codeable_concept(context, pid, 16, MARITAL_STATUS),
+        communication=_communication(pid, context),
+    )
+    if birth and len(birth) > 10:
+        found["_birthDate"] = {"extension": extension(_FHIR + "patient-birthTime", valueDateTime=birth)}
+    if "deceasedDateTime" not in found and (dead := _yes_no(pid, 30, context)) is not None:
+        found["deceasedBoolean"] = dead
+    return found | _multiple_birth(pid, context)
+
+
+def identity(found: Element, context: Context) -> Element | None:
+    """The identifier by which the patient is found again, by the organization's rules."""
+    config = context.config
+    stated = found.get("identifier", ())
+    return preferred(stated, config.patient_systems, config.patient_identifier_types)
+
+
+def nulls(pid: Segment, found: Element) -> list[str]:
+    """The elements of the Patient that the PID deletes."""
+    return removed(pid, NULLS, found)
+
+
+def identifiers(pid: Segment, context: Context) -> list[Element]:
+    """PID-3, then PID-2, PID-4, PID-19 and PID-20; each number once."""
+    found = (
+        cx_identifiers(context, pid, 3) + cx_identifiers(context, pid, 2) + cx_identifiers(context, pid, 4)
+    )
+    if ssn := pid.text(19).strip():
+        us = context.config.jurisdiction == "US"
+        found.append(
+            {
+                "type": concept(TYPE_SYSTEM, "SS" if us else "SB"),
+                "system": US_SSN if us else context.local("national-id", context.config.jurisdiction),
+                "value": ssn,
+            }
+        )
+    if licence := pid.text(20).strip():
+        state = pid.text(20, 2).strip()
+        found.append(
+            element(
+                type=concept(TYPE_SYSTEM, "DL"),
+                system=context.local("drivers-license", *([state] if state else [])),
+                value=licence,
+                period=element(end=times.date_time_of(context, pid.text(20, 3), pid, 20)),
+            )
+        )
+    return list({(one["system"], one["value"]): one for one in reversed(found)}.values())[::-1]
+
+
+def account(pid: Segment, context: Context, subject: Reference) -> Reference | None:
+    """PID[Account]: PID-18, None when it is not valued."""
+    number = cx_identifier(context, pid.first(18), pid, 18, "account")
+    if number is None:
+        return None
+    return context.put(
+        resource("Account", identifier=[number], status="active", subject=[subject]), number, keep=("status",)
+    )
+
+
+def mother(pid: Segment, context: Context, subject: Reference) -> None:
+    """CX[RelatedPerson-Mother]: each number of PID-21."""
+    for number in cx_identifiers(context, pid, 21):
+        context.put(
+            resource(
+                "RelatedPerson",
+                identifier=[number],
+                patient=subject,
+                relationship=[concept("http://terminology.hl7.org/CodeSystem/v3-RoleCode", "MTH", "mother")],
+            ),
+            None,
+            subject["reference"],
+            "mother",
+            number["system"],
+            number["value"],
+        )
+
+
+def _addresses(pid: Segment, context: Context) -> list[Element]:
+    found = addresses(context, pid, 11)
+    county = pid.text(12).strip()
+    if not county or any(one.get("district") == county for one in found):
+        return found
+    if len(found) == 1 and "district" not in found[0]:
+        return [found[0] | {"district": county}]
+    return [*found, {"district": county}]
+
+
+def _communication(pid: Segment, context: Context) -> list[Element]:
+    language = codeable_concept(context, pid, 15)
+    return [{"language": language}] if language else []
+
+
+def _multiple_birth(pid: Segment, context: Context) -> Element:
+    order = positive_integer(pid.text(25))
+    if order is not None:
+        return {"multipleBirthInteger": order}
+    multiple = _yes_no(pid, 24, context)
+    return {} if multiple is None else {"multipleBirthBoolean": multiple}
+
+
+def _yes_no(pid: Segment, field: int, context: Context) -> bool | None:
+    code = context.code(YES_NO, pid.text(field).strip(), pid, field)
+    return None if code is None else code == "true"
+
+
+def _extensions(pid: Segment, context: Context) -> list[Element]:
+    maiden = pid.first(6)
+    found = extension(_FHIR + "patient-mothersMaidenName", valueString=name_text(maiden) if maiden else "")
+    if religion := codeable_concept(context, pid, 17, RELIGION):
+        found += extension(_FHIR + "patient-religion", valueCodeableConcept=religion)
+    if place := pid.text(23).strip():
+        found += extension(_FHIR + "patient-birthPlace", valueAddress={"text": place})
+    found += [
+        _nested("patient-" + name, [{"url": "code", "valueCodeableConcept": code}])
+        for field, name in ((26, "citizenship"), (28, "nationality"), (39, "citizenship"))
+        for code in codeable_concepts(context, pid, field)
+    ]
+    animal = [
+        {"url": name, "valueCodeableConcept": kind}
+        for field, name in ((35, "species"), (36, "breed"))
+        if (kind := codeable_concept(context, pid, field))
+    ]
+    if animal:
+        found.append(_nested("patient-animal", animal))
+    return found + _us_core(pid, context)
+
+
+def _nested(name: str, parts: list[Element]) -> Element:
+    return {"url": _FHIR + name, "extension": parts}
+
+
+def _us_core(pid: Segment, context: Context) -> list[Element]:
+    if context.config.jurisdiction != "US":
+        return []
+    found = []
+    for field, name in ((10, "race"), (22, "ethnicity")):
+        codes = codeable_concepts(context, pid, field, table="0005" if field == 10 else "0189")
+        if parts := [part for code in codes for part in _category(code)]:
+            texts = [_words(code) for code in codes]
+            parts.append({"url": "text", "valueString": "; ".join(texts)})
+            found.append({"url": _US_CORE + name, "extension": parts})
+        elif codes:
+            text = {"url": "text", "valueString": "; ".join(_words(code) for code in codes)}
+            found.append({"url": _US_CORE + name, "extension": [text]})
+    return found
+
+
+def _category(code: Element) -> list[Element]:
+    return [
+        {
+            "url": "ombCategory" if one["code"] in _OMB else "detailed",
+            "valueCoding": element(system=_CDC_RACE, code=one["code"], display=one.get("display")),
+        }
+        for one in code.get("coding", ())[:1]
+        if _CDC_CODE.match(one["code"])
+    ]
+
+
+def _words(code: Element) -> str:
+    first = code.get("coding", [{}])[0]
+    return str(code.get("text") or first.get("display") or first.get("code", ""))

@@ -1,0 +1,89 @@
+"""PR1 -> Procedure.
+
+Source: v2-to-FHIR IG 1.0.0, PR1[Procedure]. The status is "completed" when the time of the procedure is
+given, else "unknown": PR1 itself does not say.
+"""
+
+from libs.hl7v2.message import Segment
+from libs.mapping.inbound.context import Context, Reference
+from libs.mapping.inbound.datatypes import times
+from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
+from libs.mapping.inbound.datatypes.identifiers import ei_identifier
+from libs.mapping.inbound.datatypes.locations import location
+from libs.mapping.inbound.datatypes.numbers import decimal
+from libs.mapping.inbound.datatypes.practitioners import practitioners
+from libs.mapping.inbound.element import Element, concept, element, resource
+
+FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 15, 16, 19, 20, 23, 25})
+SNOMED = "http://snomed.info/sct"
+_PERFORMERS = (
+    (8, concept(SNOMED, "88189002", "Anesthesiologist")),
+    (11, concept(SNOMED, "304292004", "Surgeon")),
+    (12, None),
+)
+
+
+def procedure(
+    pr1: Segment, context: Context, patient: Reference, encounter: Reference | None
+) -> Reference | None:
+    """PR1[Procedure], None when the segment names no procedure."""
+    context.use(pr1, FIELDS)
+    code = _code(pr1, context)
+    if not code:
+        context.warn(pr1, 3, "no procedure: the segment is left out")
+        return None
+    identifier = ei_identifier(context, pr1.first(19), purpose="procedure")
+    parent = ei_identifier(context, pr1.first(25), purpose="procedure")
+    performed = _performed(pr1, context)
+    found = resource(
+        "Procedure",
+        identifier=[identifier] if identifier else [],
+        partOf=[{"type": "Procedure", "identifier": parent}] if parent else [],
+        status=_status(pr1, performed),
+        category=codeable_concept(context, pr1, 6, table="0230"),
+        code=code,
+        subject=patient,
+        encounter=encounter,
+        performer=[
+            element(function=function, actor=person)
+            for field, function in _PERFORMERS
+            for person in practitioners(context, pr1, field)
+        ],
+        location=location(context, pr1, 23),
+        reasonCode=codeable_concepts(context, pr1, 15),
+        **performed,
+    )
+    first = code.get("coding", [{}])[0]
+    return context.put(
+        found,
+        identifier,
+        (encounter or patient)["reference"],
+        str(first.get("system", "")),
+        str(first.get("code") or code.get("text", "")).casefold(),
+        pr1.text(5),
+    )
+
+
+def _code(pr1: Segment, context: Context) -> Element:
+    code = codeable_concept(context, pr1, 3) or {}
+    modifiers = [value.text(1).strip() for value in pr1.repetitions(16)]
+    if modifiers and code.get("coding"):
+        first = code["coding"][0]
+        code["coding"] = [first | {"code": ":".join([first["code"], *modifiers])}, first, *code["coding"][1:]]
+    if described := pr1.text(4).strip():
+        code.setdefault("text", described)
+    return code
+
+
+def _status(pr1: Segment, performed: Element) -> str:
+    if pr1.text(20).strip().upper() == "D":
+        return "entered-in-error"
+    return "completed" if performed else "unknown"
+
+
+def _performed(pr1: Segment, context: Context) -> Element:
+    start = times.date_time(context, pr1, 5)
+    minutes = decimal(pr1.text(7))
+    if start and minutes is not None and (end := times.add_minutes(start, float(minutes))):
+        return {"performedPeriod": {"start": start, "end": end}}
+    return element(performedDateTime=start)

@@ -1,0 +1,209 @@
+"""PV1 and PV2 -> Encounter.
+
+Source: v2-to-FHIR IG 1.0.0, PV1[Encounter], PV2[Encounter]; the status by our own rule, since the guide
+has it from PV1-2 alone, which would discharge nobody and cancel nothing.
+"""
+
+from html import escape
+
+from libs.hl7v2.message import Segment, State
+from libs.mapping.inbound.context import Context, Reference, removed
+from libs.mapping.inbound.datatypes import times
+from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts, coding_of
+from libs.mapping.inbound.datatypes.identifiers import cx_identifier, cx_identifiers
+from libs.mapping.inbound.datatypes.locations import location, location_of, named_location
+from libs.mapping.inbound.datatypes.numbers import decimal
+from libs.mapping.inbound.datatypes.practitioners import practitioner_of
+from libs.mapping.inbound.element import Element, coding, concept, element, extension, resource
+from libs.terminology.concept_map import concept_map
+
+FIELDS = frozenset(
+    {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19, 36, 37, 38, 40, 42, 44, 45, 50, 52}
+)
+PV2_FIELDS = frozenset({1, 3, 8, 9, 11, 12, 13, 25, 38})
+NULLS = {4: ("type",), 10: ("serviceType",), 3: ("location",)}
+
+CLASS = concept_map("0004", "PatientClass[EncounterClass]")
+STATUS = concept_map("0004", "PatientClass[EncounterStatus]")
+ADMISSION_TYPE = concept_map("0007", "AdmissionType")
+SERVICE = concept_map("0069", "HospitalService")
+READMISSION = concept_map("0092", "ReadmissionIndicator")
+AMBULATORY = concept_map("0009", "AmbulatoryStatus")
+BED_STATUS = concept_map("0116", "BedStatus")
+PRIORITY = concept_map("0217", "EncounterPriority")
+ARRIVAL = concept_map("0430", "ModeOfArrivalCode")
+
+PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+_FHIR = "http://hl7.org/fhir/StructureDefinition/"
+_R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter."
+_UNKNOWN_CLASS = coding("http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "UNK", "unknown")
+
+# The participants: field, code of v3-ParticipationType, its meaning.
+_PARTICIPANTS = (
+    (7, "ATND", "attender"),
+    (8, "REF", "referrer"),
+    (9, "CON", "consultant"),
+    (17, "ADM", "admitter"),
+    (52, "PART", "Participation"),
+)
+
+CANCELLED = frozenset({"A11", "A27", "A38"})
+PLANNED = frozenset({"A05", "A14"})
+UPDATES = frozenset({"A08", "A28", "A31"})  # they say nothing of where the visit stands
+DISCHARGED = frozenset({"A03"})
+
+
+def encounter(
+    pv1: Segment, pv2: Segment | None, context: Context, subject: Reference, account: Reference | None
+) -> Element:
+    """PV1[Encounter] and PV2[Encounter]."""
+    context.use(pv1, FIELDS)
+    found = resource(
+        "Encounter",
+        identifier=identifiers(pv1, context),
+        status=status(pv1, context),
+        class_=coding_of(context, pv1, 2, CLASS) or _UNKNOWN_CLASS,
+        type=codeable_concepts(context, pv1, 4, ADMISSION_TYPE)
+        + codeable_concepts(context, pv1, 18, table="0018"),
+        serviceType=codeable_concept(context, pv1, 10, SERVICE),
+        subject=subject,
+        participant=_participants(pv1, context),
+        period=_period(pv1, context),
+        account=[account] if account else [],
+        hospitalization=_hospitalization(pv1, context),
+        location=_locations(pv1, pv2, context),
+    )
+    return _with_pv2(found, pv2, context) if pv2 is not None else found
+
+
+def status(pv1: Segment, context: Context) -> str:
+    """Where the visit stands: by the event that cancels or plans it, else by its end, else by PV1-2."""
+    event = context.event
+    if event in CANCELLED:
+        return "cancelled"
+    if event in PLANNED:
+        return "planned"
+    if event == "A13":
+        return "in-progress"
+    if event in DISCHARGED or pv1.text(45):
+        return "finished"
+    return context.code(STATUS, pv1.text(2).strip(), pv1, 2) or "unknown"
+
+
+def identity(pv1: Segment, pid: Segment | None, context: Context) -> tuple[Element | None, tuple[str, ...]]:
+    """By what the visit is found again: an identifier, or else a key to derive its id from.
+
+    PV1-19, else PV1-50, else the account (PID-18). With none of them it is the visit of this message only.
+    """
+    number = cx_identifier(context, pv1.first(19), pv1, 19, "visit")
+    if number is None:
+        alternates = cx_identifiers(context, pv1, 50, "visit")
+        number = alternates[0] if alternates else None
+    if number is not None:
+        return number, ()
+    account = cx_identifier(context, pid.first(18), pid, 18, "account") if pid is not None else None
+    if account is not None:
+        return None, ("account", account["system"], account["value"])
+    context.warn(pv1, 19, "no visit number, alternate visit id or account: the visit cannot be found again")
+    return None, ("message", context.facility, context.control_id, context.sent)
+
+
+def identifiers(pv1: Segment, context: Context) -> list[Element]:
+    """PV1-19 as the visit number, then PV1-50."""
+    visit = cx_identifier(context, pv1.first(19), pv1, 19, "visit")
+    alternates = cx_identifiers(context, pv1, 50, "visit")
+    if visit is None:
+        return alternates
+    visit.setdefault("type", concept("http://terminology.hl7.org/CodeSystem/v2-0203", "VN", "Visit number"))
+    return [visit, *(one for one in alternates if one["value"] != visit["value"])]
+
+
+def nulls(pv1: Segment, found: Element, context: Context) -> list[str]:
+    """The elements of the Encounter that the message deletes; a cancelled discharge has no end."""
+    gone = removed(pv1, NULLS, found)
+    if context.event == "A13" or (pv1.state(44) is State.NULL and pv1.state(45) is State.NULL):
+        gone += [] if "period" in found else ["period"]
+    return gone
+
+
+def kept(context: Context) -> tuple[str, ...]:
+    """The elements that a known visit keeps: an update event does not change its status."""
+    return ("status",) if context.event in UPDATES or not context.is_adt else ()
+
+
+def participant(person: Reference, code: str, meaning: str) -> Element:
+    """One Encounter.participant."""
+    return {"type": [concept(PARTICIPATION, code, meaning)], "individual": person}
+
+
+def _participants(pv1: Segment, context: Context) -> list[Element]:
+    return [
+        participant(person, code, meaning)
+        for field, code, meaning in _PARTICIPANTS
+        for xcn in pv1.repetitions(field)
+        if (person := practitioner_of(context, xcn, pv1, field))
+    ]
+
+
+def _period(pv1: Segment, context: Context) -> Element:
+    end = None if context.event == "A13" else times.date_time(context, pv1, 45)
+    return element(start=times.date_time(context, pv1, 44), end=end)
+
+
+def _hospitalization(pv1: Segment, context: Context) -> Element:
+    discharged_to = (pv1.text(37) or pv1.text(37, 2)).strip()
+    return element(
+        preAdmissionIdentifier=cx_identifier(context, pv1.first(5), pv1, 5, "preadmission"),
+        admitSource=codeable_concept(context, pv1, 14, table="0023"),
+        reAdmission=codeable_concept(context, pv1, 13, READMISSION),
+        dietPreference=codeable_concepts(context, pv1, 38, table="0114"),
+        specialCourtesy=codeable_concepts(context, pv1, 16, table="0099"),
+        specialArrangement=codeable_concepts(context, pv1, 15, AMBULATORY),
+        destination=named_location(context, discharged_to, "discharge") if discharged_to else None,
+        dischargeDisposition=codeable_concept(context, pv1, 36, table="0112"),
+    )
+
+
+def _locations(pv1: Segment, pv2: Segment | None, context: Context) -> list[Element]:
+    bed = coding_of(context, pv1, 40, BED_STATUS)
+    current = location_of(context, pv1.first(3), bed) if pv1.raw(3) else None
+    planned = context.event in PLANNED or pv1.text(2).strip() == "P"
+    places = [
+        (current, "planned" if planned else "active"),
+        (location(context, pv1, 6), "completed"),
+        (location(context, pv1, 11), "active"),
+        (location(context, pv1, 42), "reserved"),
+        (location(context, pv2, 1) if pv2 is not None else None, "planned"),
+    ]
+    return [{"location": place, "status": state} for place, state in places if place]
+
+
+def _with_pv2(found: Element, pv2: Segment, context: Context) -> Element:
+    context.use(pv2, PV2_FIELDS)
+    arrival = coding_of(context, pv2, 38, ARRIVAL)
+    days = decimal(pv2.text(11))
+    described = pv2.text(12).strip()
+    referrers = [
+        participant(person, "REF", "referrer")
+        for xcn in pv2.repetitions(13)
+        if (person := practitioner_of(context, xcn, pv2, 13))
+    ]
+    added = element(
+        text={"status": "additional", "div": _division(described)} if described else None,
+        extension=[
+            *extension(_R5 + "plannedStartDate", valueDateTime=times.date_time(context, pv2, 8)),
+            *extension(_R5 + "plannedEndDate", valueDateTime=times.date_time(context, pv2, 9)),
+            *(extension(_FHIR + "encounter-modeOfArrival", valueCoding=arrival) if arrival else []),
+        ],
+        priority=codeable_concept(context, pv2, 25, PRIORITY),
+        reasonCode=codeable_concepts(context, pv2, 3),
+        length=None
+        if days is None
+        else {"value": days, "unit": "days", "system": "http://unitsofmeasure.org", "code": "d"},
+        participant=[*found.get("participant", []), *referrers],
+    )
+    return found | added
+
+
+def _division(text: str) -> str:
+    return f'<div xmlns="http://www.w3.org/1999/xhtml">{escape(text, quote=False)}</div>'

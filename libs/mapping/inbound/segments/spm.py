@@ -1,0 +1,140 @@
+"""SPM and OBR-15 -> Specimen.
+
+Source: v2-to-FHIR IG 1.0.0, SPM[Specimen], OBR[Specimen], SPS[Specimen-Source].
+"""
+
+from libs.hl7v2.message import Segment, Value
+from libs.mapping.inbound.context import Context, Reference
+from libs.mapping.inbound.datatypes import times
+from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts, concept_of
+from libs.mapping.inbound.datatypes.identifiers import cx_identifier, cx_identifiers, ei_identifier
+from libs.mapping.inbound.datatypes.numbers import quantity
+from libs.mapping.inbound.datatypes.practitioners import practitioner
+from libs.mapping.inbound.element import Element, element, resource
+from libs.mapping.inbound.order_numbers import Numbers
+from libs.mapping.inbound.structure import Order
+from libs.terminology.concept_map import concept_map
+
+FIELDS = frozenset({1, 2, 3, 4, 6, 7, 8, 12, 14, 17, 18, 20, 21, 24, 27, 30, 31, 32})
+OBR_FIELDS = frozenset({7, 8, 9, 10, 14, 15, 39})
+TYPE = concept_map("0487", "SpecimenType")
+ADDITIVE = concept_map("0371", "AdditivePreservative")
+METHOD = concept_map("0488", "SpecimenCollectionMethod")
+CONDITION = concept_map("0493", "SpecimenCondition")
+REJECTED = concept_map("0490", "SpecimenRejectReason")
+AVAILABILITY = concept_map("0136", "YesNoIndicator[AvailabilityStatus]")
+BODY_SITE = concept_map("0163", "BodySite")
+
+
+def specimens(order: Order, numbers: Numbers, context: Context, patient: Reference) -> list[Reference]:
+    """The specimens of an order: one an SPM, else the one that OBR describes."""
+    if order.specimens:
+        return [specimen(spm, order, numbers, context, patient) for spm in order.specimens]
+    obr = order.detail
+    if (
+        obr is None
+        or obr.name != "OBR"
+        or not (obr.first(15) or obr.first(9) or obr.first(14) or obr.first(39))
+    ):
+        return []
+    return [specimen_of_obr(obr, numbers, context, patient)]
+
+
+def specimen(spm: Segment, order: Order, numbers: Numbers, context: Context, patient: Reference) -> Reference:
+    """SPM[Specimen]."""
+    context.use(spm, FIELDS)
+    identifiers = _numbers(context, spm.first(2)) + cx_identifiers(context, spm, 31, "specimen")
+    shipment = ei_identifier(context, spm.first(32), "SHIP", "shipment")
+    container = element(
+        type=codeable_concept(context, spm, 27),
+        additiveCodeableConcept=codeable_concept(context, spm, 6, ADDITIVE),
+    )
+    taken = spm.first(17)
+    found = resource(
+        "Specimen",
+        identifier=[*identifiers, *([shipment] if shipment else [])],
+        accessionIdentifier=cx_identifier(context, spm.first(30), spm, 30, "accession"),
+        status=context.code(AVAILABILITY, spm.text(20).strip(), spm, 20),
+        type=codeable_concept(context, spm, 4, TYPE),
+        subject=patient,
+        receivedTime=times.date_time(context, spm, 18),
+        parent=[
+            {"type": "Specimen", "identifier": one}
+            for value in spm.repetitions(3)
+            for one in _numbers(context, value)
+        ],
+        collection=element(
+            quantity=quantity(context, spm.first(12)),
+            method=codeable_concept(context, spm, 7, METHOD),
+            bodySite=codeable_concept(context, spm, 8, table="0163"),
+            **_collected(context, taken, spm),
+        ),
+        container=[container] if container else [],
+        condition=codeable_concepts(context, spm, 24, CONDITION)
+        + codeable_concepts(context, spm, 21, REJECTED),
+        note=[{"text": text} for value in spm.repetitions(14) if (text := value.text(1).strip())],
+    )
+    identifier, own = _identity(context, spm, identifiers)
+    key = own or (*numbers.report, "specimen", spm.text(1))
+    return context.put(found, identifier, *key, *([patient["reference"]] if own else []))
+
+
+def specimen_of_obr(obr: Segment, numbers: Numbers, context: Context, patient: Reference) -> Reference:
+    """OBR[Specimen] and SPS[Specimen-Source]: the specimen of an order without an SPM."""
+    context.use(obr, OBR_FIELDS)
+    source = obr.first(15)
+    additive = concept_of(context, source.part(2), obr, 15, ADDITIVE) if source.part(2) else None
+    condition = concept_of(context, source.part(6), obr, 15, CONDITION) if source.part(6) else None
+    texts = (source.text(3).strip(), *(value.text(2) or value.text(1) for value in obr.repetitions(39)))
+    found = resource(
+        "Specimen",
+        type=concept_of(context, source.part(1), obr, 15, TYPE) if source.part(1) else None,
+        subject=patient,
+        receivedTime=times.date_time(context, obr, 14),
+        collection=element(
+            collector=practitioner(context, obr, 10),
+            quantity=quantity(context, obr.first(9)),
+            bodySite=concept_of(context, source.part(4), obr, 15, BODY_SITE) if source.part(4) else None,
+            **collected(obr, context),
+        ),
+        container=[{"additiveCodeableConcept": additive}] if additive else [],
+        condition=[condition] if condition else [],
+        note=[{"text": text} for text in texts if text],
+    )
+    return context.put(found, None, *numbers.report, "specimen")
+
+
+def collected(obr: Segment, context: Context) -> Element:
+    """OBR-7 and OBR-8 as the time of collection."""
+    start, end = times.date_time(context, obr, 7), times.date_time(context, obr, 8)
+    if end:
+        return {"collectedPeriod": element(start=start, end=end)}
+    return element(collectedDateTime=start)
+
+
+def _collected(context: Context, taken: Value, spm: Segment) -> Element:
+    if taken.text(2):
+        return element(collectedPeriod=times.period(context, taken, spm, 17))
+    return element(collectedDateTime=times.date_time_of(context, taken.text(1), spm, 17))
+
+
+def _numbers(context: Context, eip: Value) -> list[Element]:
+    """EIP: the placer's number, then the filler's."""
+    found = (
+        ei_identifier(context, eip.part(1), "PGN", "specimen-placer"),
+        ei_identifier(context, eip.part(2), "FGN", "specimen"),
+    )
+    return [one for one in found if one]
+
+
+def _identity(
+    context: Context, spm: Segment, identifiers: list[Element]
+) -> tuple[Element | None, tuple[str, ...]]:
+    """The filler's number with its authority, else the placer's; without an authority a key."""
+    stated = spm.first(2)
+    for component in (2, 1):
+        part = stated.part(component)
+        if part and (part.text(2) or part.text(3)):
+            wanted = part.text(1).strip()
+            return next((one for one in identifiers if one["value"] == wanted), None), ()
+    return None, ("specimen", identifiers[-1]["value"]) if identifiers else ()

@@ -1,0 +1,128 @@
+"""The groups of a message, found by its segments: a segment out of its place is kept, not refused.
+
+Source: HL7 v2.5.1 chapters 4 and 7, v2.8 chapter 7 (ORU_R01, OML_O21, ORM_O01).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from libs.hl7v2.message import Segment
+
+# Segments that state what is ordered; each needs an order of its own.
+DETAILS = frozenset({"OBR", "RQD", "RQ1", "RXO", "RXE", "RXD", "RXG", "RXA", "ODS", "ODT"})
+
+
+@dataclass(slots=True, eq=False)
+class Result:
+    """One OBX and its notes."""
+
+    obx: Segment
+    notes: list[Segment] = field(default_factory=list)
+    specimen: Segment | None = None  # the SPM it stands under, None for a result of the order
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """One order or report: ORC, OBR or another detail, and what belongs to them."""
+
+    orc: Segment | None = None
+    detail: Segment | None = None
+    notes: list[Segment] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    specimens: list[Segment] = field(default_factory=list)
+    others: list[Segment] = field(default_factory=list)  # TQ1, DG1, RXR, RXC ... in their order
+
+    def all(self, name: str) -> list[Segment]:
+        """The other segments of that name."""
+        return [segment for segment in self.others if segment.name == name]
+
+    def first(self, name: str) -> Segment | None:
+        """The first of the other segments of that name."""
+        return next((segment for segment in self.others if segment.name == name), None)
+
+
+@dataclass(slots=True, eq=False)
+class Patient:
+    """One patient of a message, the visit, and the orders about them."""
+
+    segments: list[Segment] = field(default_factory=list)  # of the patient and the visit, in their order
+    results: list[Result] = field(default_factory=list)  # of no order
+    orders: list[Order] = field(default_factory=list)
+
+    def all(self, name: str) -> list[Segment]:
+        """The segments of that name of the patient and the visit."""
+        return [segment for segment in self.segments if segment.name == name]
+
+    def first(self, name: str) -> Segment | None:
+        """The first segment of that name of the patient and the visit."""
+        return next((segment for segment in self.segments if segment.name == name), None)
+
+
+# About the patient or the visit wherever they stand.
+_OF_PATIENT = frozenset(
+    {"PID", "PD1", "NK1", "PV1", "PV2", "EVN", "MRG", "AL1", "IAM", "GT1", "IN1", "IN2", "IN3"}
+)
+
+
+def patients(segments: Iterable[Segment]) -> list[Patient]:
+    """The patients of a message, in order, each with its orders; MSH is nobody's.
+
+    A PID begins a patient. An ORC begins an order, and so does a detail when the order at hand has one.
+    """
+    found = [Patient()]
+    order: Order | None = None
+    for segment in segments:
+        name = segment.name
+        if name == "MSH":
+            continue
+        if name == "PID" and (found[-1].orders or found[-1].results or found[-1].first("PID")):
+            found.append(Patient())
+            order = None
+        patient = found[-1]
+        if name in _OF_PATIENT:
+            patient.segments.append(segment)
+        elif name == "ORC" or (name in DETAILS and (order is None or order.detail is not None)):
+            order = _place(Order(), segment)
+            patient.orders.append(order)
+        elif order is not None:
+            _place(order, segment)
+        elif name == "SPM":
+            order = _place(Order(), segment)
+            patient.orders.append(order)
+        elif name == "OBX":
+            patient.results.append(Result(segment))
+        elif name == "NTE" and patient.results:
+            patient.results[-1].notes.append(segment)
+        else:
+            patient.segments.append(segment)
+    return found
+
+
+def _place(order: Order, segment: Segment) -> Order:
+    name = segment.name
+    if name == "ORC":
+        order.orc = segment
+    elif name in DETAILS:
+        order.detail = segment
+    elif name == "OBX":
+        order.results.append(Result(segment, specimen=order.specimens[-1] if order.specimens else None))
+    elif name == "NTE":
+        (order.results[-1].notes if order.results else order.notes).append(segment)
+    elif name == "SPM":
+        order.specimens.append(segment)
+    else:
+        order.others.append(segment)
+    return order
+
+
+def own_results(order: Order) -> tuple[list[Result], list[Result]]:
+    """The results of the order, and the observations about its specimens.
+
+    An OBX under an SPM is a result all the same when the order has no other, or says so (OBX-29 RSLT):
+    some laboratories put the specimen first.
+    """
+    direct = [one for one in order.results if one.specimen is None]
+    if not direct:
+        return order.results, []
+    own = [one for one in order.results if one.specimen is None or one.obx.text(29).strip() == "RSLT"]
+    return own, [one for one in order.results if one not in own]

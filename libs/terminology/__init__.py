@@ -1,0 +1,1 @@
+"""Code maps and code systems, as data files with one accessor each."""
