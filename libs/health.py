@@ -13,16 +13,13 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import orjson
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
-
 Check = Callable[[], str | None]  # None when the dependency answers, else what is wrong
 
 
 def respond(path: str, checks: Mapping[str, Check]) -> tuple[int, str, bytes] | None:
     """Status, content type and body of a health or metrics path; None for any other path."""
     if path == "/metrics":
-        return 200, CONTENT_TYPE_LATEST, metrics()
+        return 200, *metrics()
     if path == "/health/live":
         return 200, "application/json", b'{"status":"up"}'
     if path == "/health/ready":
@@ -33,19 +30,23 @@ def respond(path: str, checks: Mapping[str, Check]) -> tuple[int, str, bytes] | 
     return None
 
 
-def metrics() -> bytes:
-    """Every metric of this service, summed over its processes."""
+def metrics() -> tuple[str, bytes]:
+    """Content type and text of every metric of this service, summed over its processes."""
+    # prometheus_client decides when it is imported whether processes count together.
+    from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+    from prometheus_client.multiprocess import MultiProcessCollector
+
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return generate_latest(REGISTRY)
+        return CONTENT_TYPE_LATEST, generate_latest(REGISTRY)
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
+    return CONTENT_TYPE_LATEST, generate_latest(registry)
 
 
 def multiprocess_directory(folder: Path) -> None:
     """Make the processes of a service count together: an empty `folder` for their figures.
 
-    To be called before anything imports `libs.metrics`. The folder is wiped: figures of a former run
+    To be called before anything imports `libs.metrics` or prometheus_client. The folder is wiped: figures of a former run
     would be counted again.
     """
     shutil.rmtree(folder, ignore_errors=True)

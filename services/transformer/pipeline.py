@@ -21,7 +21,7 @@ from libs.lanes.drain import RETRIES, reason
 from libs.log import get_logger
 from libs.mapping.inbound.config import MappingConfig
 from libs.metrics import PARSE_ERRORS, PROCESSING_SECONDS
-from libs.store import messages, writer
+from libs.store import messages, organizations, writer
 from libs.store.engine import Pool, attempt
 from services.transformer.conversion import Conversion, Failure, convert
 
@@ -71,6 +71,9 @@ class Pipeline:
         org = batch[0].envelope.organization
 
         def work(connection: Connection[Any]) -> list[Conversion]:
+            if not organizations.exists(connection, org):
+                # Its messages wait, and the log says so: to store them would hide them from everybody.
+                raise Unavailable(f"there is no organization {org}: `ehrconnect org add {org}` makes it")
             now = datetime.now(UTC)
             fresh = messages.take(connection, org, (one.envelope for one in batch))
             todo = _once_each(one for one in batch if one.envelope.message_id in fresh)
