@@ -50,16 +50,11 @@ def test_a_key_is_shown_once_and_can_be_revoked(postgres_url: str) -> None:
 
 
 def test_organizations_have_keys_of_their_own(postgres_url: str) -> None:
-    assert (
-        ehrconnect("org", "add", "north", "North Hospital", settings={"EHR_DATABASE_URL": postgres_url}).code
-        == 0
-    )
-    assert (
-        ehrconnect("client", "--org", "north", "add", "x", settings={"EHR_DATABASE_URL": postgres_url}).code
-        == 0
-    )
+    installation = {"EHR_DATABASE_URL": postgres_url}
+    assert ehrconnect("org", "add", "north", "North Hospital", settings=installation).code == 0
+    assert ehrconnect("client", "--org", "north", "add", "x", settings=installation).code == 0
 
-    organizations = _json("org", "list", settings={"EHR_DATABASE_URL": postgres_url})
+    organizations = _json("org", "list", settings=installation)
     clients = _json("client", "--org", "north", "list", settings=installation)
     again = ehrconnect("org", "add", "north", "North Hospital", settings=installation)
 
