@@ -1,9 +1,11 @@
 """Messages of our own for the tests of the mapping; every name and number in them is invented."""
 
+from typing import Any
+
 from libs.hl7v2.message import Message, parse
 from libs.mapping.inbound.mapper import Mapped, MappingConfig, map_message
 
-Json = dict[str, object]
+Json = dict[str, Any]
 
 MSH = "MSH|^~\\&|ADMIT|NORTH CLINIC|EHR|NORTH|20260310083000+0100||{kind}|{control}|P|2.5.1"
 
@@ -27,7 +29,8 @@ ORU = [
     PID,
     PV1,
     "ORC|RE|P100^EHR|F900^LAB||CM||||20260310090000|||7001^Berger^Paul",
-    "OBR|1|P100^EHR|F900^LAB|58410-2^CBC panel^LN|||20260310084500|||||||||7001^Berger^Paul||||||20260310100000||HM|F",
+    "OBR|1|P100^EHR|F900^LAB|58410-2^CBC panel^LN|||20260310084500|||||||||7001^Berger^Paul"
+    "||||||20260310100000||HM|F",
     "NTE|1||Fasting sample",
     "OBX|1|NM|718-7^Hemoglobin^LN||13.50|g/dL^^UCUM|12.0-16.0|N|||F|||20260310084500",
     "NTE|1||Checked twice",

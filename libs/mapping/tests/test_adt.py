@@ -151,8 +151,8 @@ def test_the_visit_its_place_and_its_people() -> None:
     assert encounter["status"] == "in-progress"
     assert encounter["class"] == {"system": V3 + "ActCode", "code": "IMP"}
     assert encounter["period"] == {"start": "2026-03-10T08:15:00+01:00"}
-    assert urls[encounter["subject"]["reference"]]["resourceType"] == "Patient"  # type: ignore[index]
-    (bed,) = encounter["location"]  # type: ignore[misc]
+    assert urls[encounter["subject"]["reference"]]["resourceType"] == "Patient"
+    (bed,) = encounter["location"]
     chain = []
     place = bed["location"]
     while place:
@@ -160,7 +160,7 @@ def test_the_visit_its_place_and_its_people() -> None:
         chain.append((resource["name"], resource["physicalType"]["coding"][0]["code"]))
         place = resource.get("partOf")
     assert chain == [("B", "bd"), ("312", "ro"), ("W3", "wa"), ("NORTH", "si")]
-    (attender,) = encounter["participant"]  # type: ignore[misc]
+    (attender,) = encounter["participant"]
     assert urls[attender["individual"]["reference"]]["name"] == [
         {"family": "Berger", "given": ["Paul"], "prefix": ["Dr"]}
     ]
@@ -242,7 +242,7 @@ def test_an_allergy() -> None:
 
 def test_a_diagnosis_is_a_condition_that_the_visit_refers_to() -> None:
     found = mapped(*A01)
-    (diagnosis,) = only(found, "Encounter")["diagnosis"]  # type: ignore[misc]
+    (diagnosis,) = only(found, "Encounter")["diagnosis"]
     urls = {entry.full_url: entry.resource for entry in found.entries}
 
     condition = urls[diagnosis["condition"]["reference"]]
@@ -330,7 +330,7 @@ def test_an_observation_of_an_admission_is_told_apart_by_its_time() -> None:
         "system": "http://unitsofmeasure.org",
         "code": "m",
     }
-    assert str(height["valueQuantity"]["value"]) == "1.70"  # type: ignore[index]
+    assert str(height["valueQuantity"]["value"]) == "1.70"
 
 
 def test_messages_that_say_nothing_about_anybody_are_refused() -> None:

@@ -8,9 +8,10 @@ UCUM = "http://unitsofmeasure.org"
 
 
 def results(*obx: str, status: str = "F") -> list[Json]:
-    found = mapped(
-        ORU[0], PID, f"OBR|1|P1^EHR|F1^LAB|1^Panel^L|||20260310084500|||||||||||||||||{status}", *obx
+    order = segment(
+        "OBR", {1: "1", 2: "P1^EHR", 3: "F1^LAB", 4: "1^Panel^L", 7: "20260310084500", 25: status}
     )
+    found = mapped(ORU[0], PID, order, *obx)
     return resources(found, "Observation")
 
 
@@ -27,15 +28,15 @@ def test_a_report_its_results_its_order_and_its_specimen() -> None:
     assert report["status"] == "final"
     assert report["effectiveDateTime"] == "2026-03-10T08:45:00+01:00"
     assert report["issued"] == "2026-03-10T10:00:00+01:00"
-    assert [urls[one["reference"]]["code"]["coding"][0]["code"] for one in report["result"]] == [  # type: ignore[attr-defined]
+    assert [urls[one["reference"]]["code"]["coding"][0]["code"] for one in report["result"]] == [
         "718-7",
         "6690-2",
     ]
-    assert [one["value"] for one in report["identifier"]] == ["P100", "F900"]  # type: ignore[attr-defined]
-    (request,) = report["basedOn"]  # type: ignore[misc]
+    assert [one["value"] for one in report["identifier"]] == ["P100", "F900"]
+    (request,) = report["basedOn"]
     assert urls[request["reference"]]["status"] == "completed"
     assert urls[request["reference"]]["note"] == [{"text": "Fasting sample"}]
-    (specimen,) = report["specimen"]  # type: ignore[misc]
+    (specimen,) = report["specimen"]
     assert urls[specimen["reference"]]["collection"] == {"collectedDateTime": "2026-03-10T08:40:00+01:00"}
 
 
@@ -44,7 +45,7 @@ def test_a_result_keeps_its_digits_its_range_and_its_notes() -> None:
     unit = {"unit": "g/dL", "system": UCUM, "code": "g/dL"}
 
     assert hemoglobin["valueQuantity"] == {"value": Decimal("13.50")} | unit
-    assert str(hemoglobin["valueQuantity"]["value"]) == "13.50"  # type: ignore[index]
+    assert str(hemoglobin["valueQuantity"]["value"]) == "13.50"
     assert hemoglobin["referenceRange"] == [
         {
             "low": {"value": Decimal("12.0")} | unit,
@@ -99,7 +100,7 @@ def test_a_value_by_its_type(kind: str, text: str, expected: Json) -> None:
 def test_a_repeated_value_is_a_component_each() -> None:
     found = value("CWE", "A^Apple^L~B^Pear^L")
 
-    assert [one["valueCodeableConcept"]["coding"][0]["code"] for one in found["component"]] == ["A", "B"]  # type: ignore[attr-defined]
+    assert [one["valueCodeableConcept"]["coding"][0]["code"] for one in found["component"]] == ["A", "B"]
 
 
 def test_the_lines_of_a_text_are_one_observation() -> None:
@@ -114,8 +115,17 @@ def test_the_lines_of_a_text_are_one_observation() -> None:
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [("F", "final"), ("P", "preliminary"), ("C", "corrected"), ("X", "cancelled"), ("D", "entered-in-error")]
-    + [("W", "entered-in-error"), ("I", "registered"), ("N", "final"), ("", "final")],
+    [
+        ("F", "final"),
+        ("P", "preliminary"),
+        ("C", "corrected"),
+        ("X", "cancelled"),
+        ("D", "entered-in-error"),
+        ("W", "entered-in-error"),
+        ("I", "registered"),
+        ("N", "final"),
+        ("", "final"),
+    ],
 )
 def test_where_a_result_stands(code: str, status: str) -> None:
     (found,) = results(f"OBX|1|NM|1^Test^LN||1||||||{code}")
@@ -165,7 +175,7 @@ def test_a_result_that_follows_its_specimen_is_not_lost() -> None:
         ORU[0], PID, "OBR|1|P1^EHR|F1^LAB|1^Panel^L", "SPM|1|S1&LAB||BLD", "OBX|1|NM|1^A^LN||1||||||F"
     )
 
-    assert len(only(found, "DiagnosticReport")["result"]) == 1  # type: ignore[arg-type]
+    assert len(only(found, "DiagnosticReport")["result"]) == 1
 
 
 def test_an_observation_about_a_specimen_is_no_result_of_the_report() -> None:
@@ -179,7 +189,7 @@ def test_an_observation_about_a_specimen_is_no_result_of_the_report() -> None:
     )
 
     assert len(resources(found, "Observation")) == 2
-    assert len(only(found, "DiagnosticReport")["result"]) == 1  # type: ignore[arg-type]
+    assert len(only(found, "DiagnosticReport")["result"]) == 1
 
 
 def test_two_reports_with_one_order_number_stay_two() -> None:
@@ -207,7 +217,7 @@ def test_a_document_among_the_results_is_an_attachment_of_both() -> None:
 
     attachment = {"contentType": "application/pdf", "size": 8, "title": "Report", "data": "JVBERi0xLjQ="}
     assert only(found, "DiagnosticReport")["presentedForm"] == [attachment]
-    (extension,) = only(found, "Observation")["extension"]  # type: ignore[misc]
+    (extension,) = only(found, "Observation")["extension"]
     assert extension["valueAttachment"] == attachment
 
 

@@ -63,8 +63,6 @@ def test_every_map_can_be_read(table: str, name: str) -> None:
         ("R", "preliminary"),
         ("S", "preliminary"),
         ("I", "registered"),
-    ]
-    + [
         ("O", "registered"),
         ("N", "final"),
         ("C", "corrected"),
