@@ -10,7 +10,7 @@ class Form(IntEnum):
     """What a token key says about a value. The numbers are stored, so they never change."""
 
     SYSTEM_CODE = 1  # system|code; with an empty system it is |code, a code that states none
-    CODE = 2  # code, whatever its system
+    CODE = 2  # code, whatever its system; the only form where SearchParameter.system is the one there is
     SYSTEM = 3  # system|, whatever its code
     PRESENT = 4  # the parameter has a value; system and code are empty
     REFERENCE = 5  # system: type, code: id

@@ -8,7 +8,7 @@ import re
 from decimal import Decimal, InvalidOperation
 
 from libs.errors import Permanent
-from libs.fhir.definitions import SearchParameter
+from libs.fhir.definitions import SearchParameter, search_parameters
 from libs.fhir.reference import parse_reference
 from libs.fhir.search_keys import IDENTIFIER_MODIFIER, Form, sound, token_key, words
 from libs.fhir.ucum import UCUM, equivalents
@@ -44,6 +44,11 @@ def split_prefix(text: str) -> tuple[str, str]:
 def token_keys(org: str, type: str, parameter: str, value: str) -> list[int]:
     """Keys, any one of which finds it, of a token: `code`, `system|code`, `|code` or `system|`."""
     system, code = _token(value)
+    definition = search_parameters(type).get(parameter)
+    if definition and definition.system and system == definition.system:
+        if not code:
+            return [present_key(org, type, parameter)]
+        system = None
     if system is None:
         return [token_key(org, type, parameter, Form.CODE, "", code)]
     if not code:

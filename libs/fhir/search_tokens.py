@@ -77,6 +77,13 @@ def _code(collector: Collector, parameter: str, walk: Walk, value: Any) -> None:
         collector.coded(parameter, walk.system, value)
 
 
+def bound_code(collector: Collector, parameter: str, walk: Walk, value: Any) -> None:
+    """A code of the one system its parameter can have: naming the system adds nothing."""
+    if isinstance(value, str):
+        collector.present.add(parameter)
+        collector.token(parameter, Form.CODE, "", value)
+
+
 def deceased(collector: Collector, value: Any, resource: dict[str, Any]) -> None:
     """Patient.deceased.exists() and Patient.deceased != false: true or false for every patient."""
     dead = bool(resource.get("deceasedDateTime")) or resource.get("deceasedBoolean") is True

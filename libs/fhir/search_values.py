@@ -13,7 +13,7 @@ from libs.fhir.reference import parse_reference
 from libs.fhir.search_collector import Collector, IndexValues, Take, many
 from libs.fhir.search_keys import Form, normalize, token_key
 from libs.fhir.search_rows import ROWS, bounds_of
-from libs.fhir.search_tokens import TOKENS, deceased
+from libs.fhir.search_tokens import TOKENS, bound_code, deceased
 
 __all__ = ["Form", "IndexValues", "index_values", "normalize", "token_key"]
 
@@ -53,7 +53,9 @@ def _plan(resource_type: str) -> dict[str, tuple[Follow, ...]]:
             elif (
                 take := _TAKE.get((parameter.kind, walk.type))
             ) is not None and parameter.code not in COLUMNS:
-                plan.setdefault(walk.path[0], []).append(_follow(parameter.code, walk, take))
+                plan.setdefault(walk.path[0], []).append(
+                    _follow(parameter.code, walk, bound_code if parameter.system else take)
+                )
         for composite in parameter.composites:
             if composite.path and len(composite.parts) == 2:
                 plan.setdefault(composite.path[0], []).append(

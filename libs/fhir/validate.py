@@ -15,13 +15,13 @@ from libs.fhir.primitives import primitive
 from libs.fhir.reference import parse_reference
 
 MAX_DEPTH = 64  # of objects in objects
-MAX_ISSUES = 100
+MAX_ISSUES = 100  # of a severity
 LISTED_CODES = 12  # a binding with no more codes than this is spelled out in the issue
 NOT_STORED = {"Parameters"}
 
 
 def validate(resource: dict[str, Any]) -> list[Issue]:
-    """What is wrong with `resource`, at most about MAX_ISSUES findings; empty when nothing is.
+    """What is wrong with `resource`, the first MAX_ISSUES errors and warnings; empty when nothing is.
 
     The texts name elements, types and codes of the standard, never a value out of the resource.
     """
@@ -30,8 +30,7 @@ def validate(resource: dict[str, Any]) -> list[Issue]:
     name = resource.get("resourceType") if isinstance(resource, dict) else None
     root = name if isinstance(name, str) and _is_resource_type(name) else "Resource"
     return [
-        Issue(severity, code, _expression(root, path), says)
-        for severity, code, says, path in report.found[:MAX_ISSUES]
+        Issue(severity, code, _expression(root, path), says) for severity, code, says, path in report.found
     ]
 
 
@@ -42,19 +41,23 @@ Found = tuple[Severity, str, str, list[str | int]]  # the path from the inside o
 class _Report:
     """Findings so far, and what a check must know of the resource around it."""
 
-    __slots__ = ("contained", "depth", "found", "local")
+    __slots__ = ("contained", "depth", "errors", "found", "local")
 
     def __init__(self) -> None:
         self.found: list[Found] = []
+        self.errors = 0
         self.contained: frozenset[str] = frozenset()  # ids of the resources contained in this one
         self.local: set[str] = set()  # ids that something refers to by #id
         self.depth = 0
 
     def error(self, code: str, says: str, *path: str | int) -> None:
-        self.found.append(("error", code, says, [*path]))
+        if self.errors < MAX_ISSUES:
+            self.errors += 1
+            self.found.append(("error", code, says, [*path]))
 
     def warn(self, code: str, says: str, *path: str | int) -> None:
-        self.found.append(("warning", code, says, [*path]))
+        if len(self.found) - self.errors < MAX_ISSUES:
+            self.found.append(("warning", code, says, [*path]))
 
     def under(self, step: str | int, since: int) -> None:
         """Everything found since then was found below `step`."""

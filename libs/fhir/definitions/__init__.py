@@ -64,6 +64,7 @@ class SearchParameter:
     targets: tuple[str, ...]  # of a reference
     walks: tuple[Walk, ...]
     composites: tuple[Composite, ...]
+    system: str | None  # of a token, the one code system that bindings leave to all its values
 
 
 @cache
@@ -143,12 +144,15 @@ def _element(record: list[Any]) -> Element:
 
 
 def _search_parameter(code: str, record: dict[str, Any]) -> SearchParameter:
+    walks = tuple(_walk(walk) for walk in record.get("walks", ()))
+    systems = {walk.system for walk in walks}
     return SearchParameter(
         code=code,
         kind=record["kind"],
         url=record["url"],
         targets=tuple(record.get("targets", ())),
-        walks=tuple(_walk(walk) for walk in record.get("walks", ())),
+        walks=walks,
+        system=systems.pop() if len(systems) == 1 else None,
         composites=tuple(
             Composite(
                 path=tuple(composite["path"].split(".")) if composite["path"] else (),

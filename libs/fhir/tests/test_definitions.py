@@ -99,7 +99,9 @@ def test_search_parameters_are_walks_with_choices_and_conditions_resolved() -> N
         targets=("Patient", "Group"),
         walks=(walk("subject", "Reference", target="Patient"),),
         composites=(),
+        system=None,
     )
+    assert observation["status"].system == "http://hl7.org/fhir/observation-status"
     assert observation["date"].walks == (
         walk("effectiveDateTime", "dateTime"),
         walk("effectivePeriod", "Period"),

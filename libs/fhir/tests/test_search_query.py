@@ -32,6 +32,22 @@ def test_a_token_is_found_in_each_of_its_four_forms(value: str, found: bool) -> 
     assert bool(PATIENT_TOKENS & {*query.token_keys("org", "Patient", "identifier", value)}) == found
 
 
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("female", True),
+        ("male", False),
+        ("http://hl7.org/fhir/administrative-gender|female", True),
+        ("http://hl7.org/fhir/administrative-gender|", True),
+        ("http://other.example|female", False),
+        ("http://other.example|", False),
+        ("|female", False),
+    ],
+)
+def test_a_bound_code_is_found_by_the_system_of_its_binding(value: str, found: bool) -> None:
+    assert bool(PATIENT_TOKENS & {*query.token_keys("org", "Patient", "gender", value)}) == found
+
+
 def test_an_identifier_is_found_by_its_type() -> None:
     value = "http://terminology.hl7.org/CodeSystem/v2-0203|MR|7"
 
