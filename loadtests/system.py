@@ -37,6 +37,10 @@ class System:
         pairs = (pair.split("=") for pair in self.told()["EHR_PIDS"].split())
         return {name: int(pid) for name, pid in pairs}
 
+    def processes(self) -> dict[str, list[int]]:
+        """Every process of each, what it has started included; the one that was started comes first."""
+        return {name: [leader, *_children(leader)] for name, leader in self.pids().items()}
+
 
 @contextmanager
 def running() -> Iterator[System]:
@@ -65,3 +69,9 @@ def _wait(process: "subprocess.Popen[bytes]", env: Path, output: Path) -> None:
         if process.poll() is not None or time.monotonic() > deadline:
             sys.exit("the system did not start: " + (output.read_text().strip().splitlines() or ["?"])[-1])
         time.sleep(0.1)
+
+
+def _children(pid: int) -> list[int]:
+    listed = subprocess.run(["ps", "-A", "-o", "ppid=,pid="], capture_output=True, text=True, check=True)
+    pairs = (line.split() for line in listed.stdout.splitlines())
+    return [int(child) for parent, child in pairs if int(parent) == pid]

@@ -30,7 +30,7 @@ def measure(seconds: float, paced_seconds: float) -> Iterator[Result]:
             rows = [_full_rate(system, redis, kind, seconds) for kind in ("ADT", "ORU")]
             yield Result("end_to_end", "End to end at full rate", rows)
             yield Result("paced", "At 10,000 messages a minute", [_paced(system, redis, paced_seconds)])
-        yield Result("memory", "Memory after that", memory.processes(system.pids()))
+        yield Result("memory", "Memory after that", memory.resident(system.processes()))
 
 
 def _full_rate(system: System, redis: "Redis", kind: str, seconds: float) -> Row:

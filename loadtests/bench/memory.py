@@ -1,43 +1,27 @@
 """What each process of the system occupies."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from loadtests.bench.result import Row
 
 
-def processes(pids: Mapping[str, int]) -> list[Row]:
-    """Resident memory of each service's processes. Linux only; elsewhere there are no rows."""
-    if not Path("/proc/self/status").exists():
-        return []
-    rows: list[Row] = []
-    for name, leader in pids.items():
-        for pid in _family(leader):
-            size = _status(pid).get("VmRSS", "0 kB").split()[0]
-            shared = _status(pid).get("RssShmem", "0 kB").split()[0]
-            rows.append(
-                {
-                    "service": name,
-                    "process": "leader" if pid == leader else "worker",
-                    "MB": round(int(size) / 1024, 1),
-                    "of it shared MB": round(int(shared) / 1024, 1),
-                }
-            )
-    return rows
+def resident(processes: Mapping[str, Sequence[int]]) -> list[Row]:
+    """Resident memory of each service's processes. Linux only: elsewhere there are no rows."""
+    return [
+        {
+            "service": name,
+            "process": "main" if pid == pids[0] else "child",
+            "MB": round(_kilobytes(pid, "VmRSS") / 1024, 1),
+            "of it shared MB": round(_kilobytes(pid, "RssShmem") / 1024, 1),
+        }
+        for name, pids in processes.items()
+        for pid in pids
+        if Path(f"/proc/{pid}/status").exists()
+    ]
 
 
-def _family(leader: int) -> list[int]:
-    """The process and what it has started."""
-    children = Path(f"/proc/{leader}/task/{leader}/children")
-    try:
-        return [leader, *map(int, children.read_text().split())]
-    except OSError:
-        return [leader]
-
-
-def _status(pid: int) -> dict[str, str]:
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return {}
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+def _kilobytes(pid: int, name: str) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    values = dict(line.split(":", 1) for line in lines)
+    return int(values.get(name, "0 kB").split()[0])
