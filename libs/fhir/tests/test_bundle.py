@@ -1,6 +1,6 @@
 from decimal import Decimal
 
-from libs.fhir.bundle import MERGE, REMOVE, Entry, transaction
+from libs.fhir.bundle import KEEP, MERGE, REMOVE, Entry, transaction
 from libs.fhir.validate import validate
 
 PATIENT = Entry(
@@ -10,6 +10,7 @@ PATIENT = Entry(
     url="Patient?identifier=urn:mrn|7",
     merge=True,
     remove=("birthDate",),
+    keep=("active",),
 )
 WEIGHT = Entry(
     resource={
@@ -34,6 +35,7 @@ def test_entries_become_a_transaction_that_says_what_put_cannot() -> None:
                 "extension": [
                     {"url": MERGE, "valueBoolean": True},
                     {"url": REMOVE, "valueCode": "birthDate"},
+                    {"url": KEEP, "valueCode": "active"},
                 ],
                 "fullUrl": PATIENT.full_url,
                 "resource": PATIENT.resource,

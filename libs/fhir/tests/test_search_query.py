@@ -183,6 +183,28 @@ def test_what_was_escaped_is_what_comes_out(texts: list[str]) -> None:
     assert [query.unescape(value) for value in query.split_values(written)] == texts
 
 
+def escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|")
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_whatever_its_characters_a_token_is_found_by_what_it_says(system: str, code: str) -> None:
+    tokens = set(
+        index_values("org", {"resourceType": "Encounter", "class": {"system": system, "code": code}}).tokens
+    )
+
+    for value in (escaped(code), f"{escaped(system)}|{escaped(code)}", f"{escaped(system)}|"):
+        assert tokens & {*query.token_keys("org", "Encounter", "class", value)}
+
+
+@given(st.decimals(-(10**9), 10**9, allow_nan=False, places=4))
+def test_a_number_lies_in_the_middle_of_what_it_stands_for(number: Decimal) -> None:
+    low, high = query.number_range(str(number))
+
+    assert low + high == 2 * number
+    assert high - low == Decimal("0.0001")
+
+
 @given(st.text(), st.sampled_from(["identifier", "gender"]))
 def test_any_text_is_a_token_to_look_for(value: Any, parameter: str) -> None:
     assert len(query.token_keys("org", "Patient", parameter, value)) == 1

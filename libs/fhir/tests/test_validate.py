@@ -3,11 +3,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
 
 from libs.fhir.outcome import ALL_OK, Issue, operation_outcome
 from libs.fhir.tests.corpora import files, resources
-from libs.fhir.tests.samples import ALL, ORDER, PATIENT, PRESSURE, REPORT
-from libs.fhir.validate import MAX_DEPTH, validate
+from libs.fhir.tests.samples import ALL, ORDER, PATIENT, PRESSURE, REPORT, broken
+from libs.fhir.validate import MAX_DEPTH, MAX_ISSUES, validate
 
 
 def changed(sample: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
@@ -242,8 +243,22 @@ def test_the_outcome_names_every_issue_or_says_that_all_is_well() -> None:
     assert validate(operation_outcome([issue, ALL_OK])) == validate(operation_outcome([])) == []
 
 
-@pytest.mark.parametrize(
-    "path", files("fhir-definitions/us-core-6.1.0-examples", "fhir-definitions/us-core-6.1.0", "synthea")
-)
+@given(broken())
+def test_whatever_its_shape_a_resource_gets_an_answer(resource: dict[str, Any]) -> None:
+    assert all(issue.severity in ("error", "warning") for issue in validate(resource))
+
+
+def test_a_resource_with_countless_warnings_still_shows_its_errors() -> None:
+    links = [{"other": {"reference": "Location/1"}, "type": "refer"}] * 1000
+
+    issues = validate({"resourceType": "Patient", "link": links, **{f"x{n}": 1 for n in range(1000)}})
+
+    assert [issue.severity for issue in issues] == ["warning"] * MAX_ISSUES + ["error"] * MAX_ISSUES
+
+
+EXAMPLES = ("fhir-definitions/us-core-6.1.0-examples", "fhir-definitions/us-core-6.1.0", "synthea")
+
+
+@pytest.mark.parametrize("path", files(*EXAMPLES))
 def test_no_public_example_is_refused(path: Any) -> None:
     assert [issue for resource in resources(path) for issue in validate(resource) if issue.is_error] == []
