@@ -1,6 +1,6 @@
 """FHIR resources: the current version of each, and the versions that it superseded."""
 
-from sqlalchemy import BigInteger, Index, PrimaryKeyConstraint, Sequence, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Index, PrimaryKeyConstraint, Sequence, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.models.base import Base, Key, Moment, Number64
@@ -15,7 +15,14 @@ class Resource(Base):
     __table_args__ = (
         PrimaryKeyConstraint("org_id", "type", "id"),
         UniqueConstraint("rid", name="fhir_resource_rid_key"),
-        Index("fhir_resource_last_updated", "org_id", "type", "last_updated", "rid"),
+        Index(
+            "fhir_resource_last_updated",
+            "org_id",
+            "type",
+            "last_updated",
+            "rid",
+            postgresql_where=text("NOT deleted"),
+        ),
     )
 
     org_id: Mapped[Key]

@@ -8,6 +8,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from libs.models.base import Base, Key, Moment, Number64
 
+# What is inserted waits in a list of at most this many kB until it is put into the index together.
+_GATHERED = {"fastupdate": "on", "gin_pending_list_limit": 256}
+
 
 class IndexRow(Base):
     """One row a resource: its tokens, references, uris and its main date.
@@ -18,9 +21,7 @@ class IndexRow(Base):
 
     __tablename__ = "fhir_index"
     __table_args__ = (
-        Index(
-            "fhir_index_tok", "tok", postgresql_using="gin", postgresql_with={"fastupdate": "off"}
-        ),
+        Index("fhir_index_tok", "tok", postgresql_using="gin", postgresql_with=_GATHERED),
         Index(
             "fhir_index_date", "org_id", "type", "date_from", "rid",
             postgresql_where=text("date_from IS NOT NULL"),
@@ -46,9 +47,7 @@ class Strings(Base):
 
     __tablename__ = "fhir_str"
     __table_args__ = (
-        Index(
-            "fhir_str_lexemes", "lexemes", postgresql_using="gin", postgresql_with={"fastupdate": "off"}
-        ),
+        Index("fhir_str_lexemes", "lexemes", postgresql_using="gin", postgresql_with=_GATHERED),
     )  # fmt: skip
 
     rid: Mapped[Number64] = mapped_column(primary_key=True, autoincrement=False)
@@ -63,7 +62,7 @@ class NumberValue(Base):
     __tablename__ = "fhir_num"
     __table_args__ = (
         PrimaryKeyConstraint("rid", "param", "key", "lo", "hi"),
-        Index("fhir_num_value", "org_id", "type", "param", "key", "lo"),
+        Index("fhir_num_value", "type", "param", "org_id", "key", "lo"),
     )
 
     rid: Mapped[Number64]
@@ -81,7 +80,7 @@ class DateValue(Base):
     __tablename__ = "fhir_date"
     __table_args__ = (
         PrimaryKeyConstraint("rid", "param", "lo", "hi"),
-        Index("fhir_date_value", "org_id", "type", "param", "lo"),
+        Index("fhir_date_value", "type", "param", "org_id", "lo"),
     )
 
     rid: Mapped[Number64]

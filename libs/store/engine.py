@@ -4,7 +4,7 @@ Every connection takes on the role `ehrconnect_app`, so that row-level security 
 and every transaction sets `app.org`, which the policies compare `org_id` with.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
@@ -15,16 +15,15 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 
 from libs.errors import Permanent, Transient, Unavailable
 
-_OPTIONS = " ".join(
-    f"-c {setting}"
-    for setting in (
-        "role=ehrconnect_app",
-        "TimeZone=UTC",
-        "statement_timeout=10s",
-        "idle_in_transaction_session_timeout=10s",
-    )
-)
-_CONNECT = {"options": _OPTIONS, "application_name": "ehrconnect", "connect_timeout": 5}
+_EVERY = {
+    "role": "ehrconnect_app",
+    "TimeZone": "UTC",
+    "statement_timeout": "10s",
+    "idle_in_transaction_session_timeout": "10s",
+}
+# What is written is found by key, a few hundred rows at a time. A plan made while a table was small
+# would read all of it, until its statistics say otherwise.
+_BY_KEY = {"enable_seqscan": "off"}
 _POOL_TIMEOUT = 5.0  # seconds to wait for a connection before the database counts as away
 
 SET_ORGANIZATION = "SELECT set_config('app.org', %s, true)"
@@ -45,7 +44,13 @@ class NotStorable(Permanent):
 def open_pool(url: str, size: int) -> Pool:
     """At most `size` connections, made when they are needed."""
     return ConnectionPool(
-        url, min_size=0, max_size=size, kwargs=_CONNECT, timeout=_POOL_TIMEOUT, open=True, reconnect_timeout=5
+        url,
+        min_size=0,
+        max_size=size,
+        kwargs=_connect(_EVERY | _BY_KEY),
+        timeout=_POOL_TIMEOUT,
+        open=True,
+        reconnect_timeout=5,
     )
 
 
@@ -55,11 +60,16 @@ def open_async_pool(url: str, size: int) -> AsyncPool:
         url,
         min_size=0,
         max_size=size,
-        kwargs={**_CONNECT, "autocommit": True},
+        kwargs={**_connect(_EVERY), "autocommit": True},
         timeout=_POOL_TIMEOUT,
         open=False,
         reconnect_timeout=5,
     )
+
+
+def _connect(settings: Mapping[str, str]) -> dict[str, Any]:
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    return {"options": options, "application_name": "ehrconnect", "connect_timeout": 5}
 
 
 @contextmanager

@@ -1,0 +1,248 @@
+"""A batch of transactions, applied in order in memory: what each finds, and what is left to write.
+
+A later transaction sees what an earlier one did. Nothing here talks to the database.
+"""
+
+import re
+import secrets
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from libs.fhir.bundle import Entry
+from libs.fhir.json import dumps, loads
+from libs.store.identity import Identifier, NotWritable, Target, condition_of, id_in, identifiers
+from libs.store.merge import Resource, dropped, merge, same
+
+Outcome = Literal["created", "updated", "unchanged"]
+Place = tuple[str, str]  # type, id
+
+# The references that are to be resolved: to another entry of the transaction, or by a condition.
+_OPEN = re.compile(rb'"(reference|url)":"(urn:uuid:[^"\\]+|[A-Z][A-Za-z]+\?[^"\\]+)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of an entry."""
+
+    type: str
+    id: str
+    version: int
+    outcome: Outcome
+    content: bytes  # the resource as it is stored now
+    last_updated: datetime
+    dropped: tuple[str, ...] = ()  # elements of which something stored is gone, by the entry's will
+
+
+@dataclass(slots=True)
+class State:
+    """A resource as the batch has left it so far."""
+
+    type: str
+    id: str
+    stored_version: int = 0  # in the database; 0 when it is not there
+    rid: int = 0
+    index_hash: int = 0
+    version: int = 0
+    deleted: bool = False
+    last_updated: datetime | None = None
+    content: bytes = b""
+    body: Resource | None = None  # without what the server adds: id, versionId, lastUpdated
+    named_by: set[Identifier] = field(default_factory=set)  # conditions that found nothing and made it
+    superseded: list[tuple[int, bytes]] = field(default_factory=list)  # versions made and left in this batch
+
+    @property
+    def changed(self) -> bool:
+        return self.version != self.stored_version
+
+    @property
+    def exists(self) -> bool:
+        return self.version > 0 and not self.deleted
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An entry, read once."""
+
+    entry: Entry
+    target: Target
+    text: bytes  # the resource's JSON if it has open references, else empty
+    conditions: tuple[Identifier, ...]  # of its conditional references
+
+    @property
+    def wanted(self) -> set[Identifier]:
+        """The identifiers whose owners have to be known."""
+        wanted = identifiers(self.entry.resource) | set(self.conditions)
+        return wanted | {self.target.identifier} if self.target.identifier else wanted
+
+
+def read(entry: Entry, target: Target) -> Request:
+    """The entry with its open references found. Raises NotWritable."""
+    text = dumps(entry.resource)
+    conditions = [_condition(ref) for _, ref in _OPEN.findall(text) if not ref.startswith(b"urn:")]
+    return Request(entry, target, text if _OPEN.search(text) else b"", tuple(conditions))
+
+
+class Batch:
+    """The resources that a batch is about."""
+
+    def __init__(
+        self,
+        now: datetime,
+        owners: dict[Identifier, str],
+        states: Iterable[State],
+        if_match: Mapping[Place, int],
+    ) -> None:
+        self.owners = owners  # identifier -> id of the resource it names
+        self._stored_owners = dict(owners)
+        self._released: set[tuple[Identifier, str]] = set()
+        self._now = now
+        self._stamp = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        self._states = {(state.type, state.id): state for state in states}
+        self._if_match = if_match
+
+    def apply(self, requests: Sequence[Request]) -> list[Written]:
+        """Do what one transaction asks. Raises NotWritable, and then the batch is of no more use."""
+        states = [self._locate(request) for request in requests]
+        places = {
+            request.entry.full_url: f"{state.type}/{state.id}"
+            for request, state in zip(requests, states, strict=True)
+        }
+        return [self._write(request, state, places) for request, state in zip(requests, states, strict=True)]
+
+    def changes(self) -> list[State]:
+        """The resources that have a new version, in an order that is the same for every batch."""
+        return sorted(
+            (state for state in self._states.values() if state.changed), key=lambda s: (s.type, s.id)
+        )
+
+    def named(self) -> list[tuple[Identifier, str]]:
+        """The identifiers that name a resource since this batch, in order."""
+        return sorted(item for item in self.owners.items() if self._stored_owners.get(item[0]) != item[1])
+
+    def unnamed(self) -> list[tuple[Identifier, str]]:
+        """The identifiers that no longer name the resource beside them, in order."""
+        return sorted(item for item in self._released if self.owners.get(item[0]) != item[1])
+
+    def _locate(self, request: Request) -> State:
+        """The resource that the request is about, made room for if there is none."""
+        target = request.target
+        if target.id is not None:
+            return self._at(target.type, target.id)
+        owner = self.owners.get(target.identifier) if target.identifier else None
+        if owner is not None:
+            return self._at(target.type, owner)
+        state = self._at(target.type, self._free_id(target.type, request.entry.full_url))
+        if target.identifier:
+            state.named_by.add(target.identifier)
+            self.owners[target.identifier] = state.id
+        return state
+
+    def _at(self, kind: str, resource_id: str) -> State:
+        return self._states.setdefault((kind, resource_id), State(kind, resource_id))
+
+    def _free_id(self, kind: str, full_url: str) -> str:
+        stated = id_in(full_url)
+        if stated is not None and (kind, stated) not in self._states:
+            return stated
+        return new_id()
+
+    def _write(self, request: Request, state: State, places: Mapping[str, str]) -> Written:
+        expected = self._if_match.get((state.type, state.id))
+        if expected is not None and expected != state.version:
+            raise VersionMismatch(f"{state.type}/{state.id} is at version {state.version}, not {expected}")
+        existed = state.exists
+        if existed and request.target.only_if_none:
+            return self._written(state, "unchanged")
+        stated = _body(self._resolved(request, places))
+        before = _stored_body(state) if existed else {}
+        entry = request.entry
+        body = merge(before, stated, entry.remove, entry.keep) if existed and entry.merge else stated
+        if existed and same(before, body):
+            return self._written(state, "unchanged")
+        self._supersede(state, body)
+        self._name(state, before, body)
+        if not existed:
+            return self._written(state, "created")
+        return self._written(state, "updated", dropped(before, body))
+
+    def _resolved(self, request: Request, places: Mapping[str, str]) -> Resource:
+        """The resource with every reference in its final form."""
+        if not request.text:
+            return request.entry.resource
+
+        def resolve(found: re.Match[bytes]) -> bytes:
+            name, text = found.groups()
+            place = places.get(text.decode())
+            if place is None and not text.startswith(b"urn:"):
+                condition = _condition(text)
+                owner = self.owners.get(condition)
+                place = f"{condition[0]}/{owner}" if owner else None
+            if place is None:
+                if name == b"url":
+                    return found[0]
+                raise NotWritable(f"a reference in {request.target.type} names nothing that is known")
+            return b'"%s":"%s"' % (name, place.encode())
+
+        return loads(_OPEN.sub(resolve, request.text))
+
+    def _supersede(self, state: State, body: Resource) -> None:
+        """Make `body` the next version of the resource."""
+        if state.changed:
+            state.superseded.append((state.version, state.content))
+        state.version += 1
+        state.deleted = False
+        state.last_updated = self._now
+        state.body = body
+        meta = {"versionId": str(state.version), "lastUpdated": self._stamp, **body.get("meta", {})}
+        state.content = dumps({"resourceType": state.type, "id": state.id, "meta": meta} | _but_meta(body))
+
+    def _name(self, state: State, before: Resource, body: Resource) -> None:
+        """Keep who owns which identifier: the first that stated it, for as long as it does."""
+        had = identifiers(before) if before else set()
+        has = identifiers(body)
+        for identifier in had - has:
+            self._released.add((identifier, state.id))
+            if self.owners.get(identifier) == state.id:
+                del self.owners[identifier]
+        for identifier in has - had:
+            self.owners.setdefault(identifier, state.id)
+
+    def _written(self, state: State, outcome: Outcome, gone: tuple[str, ...] = ()) -> Written:
+        assert state.last_updated is not None  # noqa: S101  # it has a version
+        return Written(state.type, state.id, state.version, outcome, state.content, state.last_updated, gone)
+
+
+class VersionMismatch(NotWritable):
+    """The resource is not at the version that the writer has seen (If-Match)."""
+
+
+def new_id() -> str:
+    """A UUID of version 7: later ones sort behind earlier ones, to the millisecond."""
+    value = (time.time_ns() // 1_000_000) << 80 | 7 << 76 | secrets.randbits(76)
+    return str(UUID(int=value & ~(0b11 << 62) | 0b10 << 62))
+
+
+def _condition(reference: bytes) -> Identifier:
+    kind, _, query = reference.decode().partition("?")
+    return condition_of(kind, query)
+
+
+def _stored_body(state: State) -> Resource:
+    if state.body is None:
+        state.body = _body(loads(state.content))
+    return state.body
+
+
+def _body(resource: Resource) -> Resource:
+    """The resource without what the server adds to it."""
+    body = {name: value for name, value in resource.items() if name != "id"}
+    meta = {k: v for k, v in body.pop("meta", {}).items() if k not in ("versionId", "lastUpdated")}
+    return body | {"meta": meta} if meta else body
+
+
+def _but_meta(body: Resource) -> Resource:
+    return {name: value for name, value in body.items() if name != "meta"}

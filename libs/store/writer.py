@@ -1,0 +1,68 @@
+"""The one way in which FHIR resources are written: a batch of transactions in a handful of statements.
+
+The batch is one PostgreSQL transaction, the caller's. It reads what it is about without locks, applies
+its transactions in memory in their order, and writes the outcome under the condition that nothing it
+changes has been changed since. If it has, Conflict is raised and the caller does the batch again (see
+`engine.attempt`). So resources that every message mentions and none changes are never locked.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from libs.fhir.bundle import Entry
+from libs.store import identity, index_rows, rows
+from libs.store.batch import Batch, Place, Request, Written, read
+from libs.store.engine import translated
+
+__all__ = ["Written", "apply"]
+
+
+def apply(
+    connection: Connection[Any],
+    org: str,
+    transactions: Sequence[Sequence[Entry]],
+    now: datetime,
+    if_match: Mapping[Place, int] | None = None,
+) -> list[list[Written]]:
+    """Write the entries of each transaction; a later transaction sees what an earlier one did.
+
+    `if_match` says at which version a resource (type, id) has to be, 0 for not there yet.
+    Raises Conflict when another transaction was first, NotWritable for an entry that cannot be done,
+    VersionMismatch when `if_match` does not hold. After any of them the transaction has to be rolled back.
+    """
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # what lastUpdated can say
+    requests = [[read(entry, identity.target(entry)) for entry in entries] for entries in transactions]
+    with translated():
+        owners = identity.find(connection, org, {i for one in requests for r in one for i in r.wanted})
+        states = rows.fetch(connection, org, _places(requests, owners))
+        batch = Batch(now, owners, states, if_match or {})
+        written = [batch.apply(one) for one in requests]
+        _save(connection, org, batch, now)
+    return written
+
+
+def _places(requests: Sequence[Sequence[Request]], owners: Mapping[identity.Identifier, str]) -> set[Place]:
+    """Where what the requests are about may be: also at the id that a new resource would take."""
+    places = set()
+    for request in (request for one in requests for request in one):
+        target = request.target
+        owner = owners.get(target.identifier) if target.identifier else None
+        for candidate in (target.id, owner, identity.id_in(request.entry.full_url)):
+            if candidate is not None:
+                places.add((target.type, candidate))
+    return places
+
+
+def _save(connection: Connection[Any], org: str, batch: Batch, now: datetime) -> None:
+    changes = batch.changes()
+    if not changes:
+        return
+    rows.number(connection, changes)
+    indexed = index_rows.index(org, changes)
+    rows.write(connection, org, changes, now)
+    rows.unname(connection, org, batch.unnamed())
+    rows.name(connection, org, batch.named())
+    index_rows.write(connection, org, indexed)
