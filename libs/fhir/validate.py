@@ -9,13 +9,13 @@ from functools import cache
 from typing import Any
 
 from libs.fhir.definitions import Element, codes, elements, primitives, types
+from libs.fhir.findings import MAX_ISSUES, Findings
 from libs.fhir.invariants import INVARIANTS, Invariant
-from libs.fhir.outcome import Issue, Severity
+from libs.fhir.outcome import Issue
 from libs.fhir.primitives import primitive
 from libs.fhir.reference import parse_reference
 
 MAX_DEPTH = 64  # of objects in objects
-MAX_ISSUES = 100  # of a severity
 LISTED_CODES = 12  # a binding with no more codes than this is spelled out in the issue
 NOT_STORED = {"Parameters"}
 
@@ -25,57 +25,20 @@ def validate(resource: dict[str, Any]) -> list[Issue]:
 
     The texts name elements, types and codes of the standard, never a value out of the resource.
     """
-    report = _Report()
+    report = Findings()
     _resource(resource, report)
     name = resource.get("resourceType") if isinstance(resource, dict) else None
     root = name if isinstance(name, str) and _is_resource_type(name) else "Resource"
-    return [
-        Issue(severity, code, _expression(root, path), says) for severity, code, says, path in report.found
-    ]
+    return report.issues(root)
 
 
-Check = Callable[[Any, "_Report"], None]
-Found = tuple[Severity, str, str, list[str | int]]  # the path from the inside out
-
-
-class _Report:
-    """Findings so far, and what a check must know of the resource around it."""
-
-    __slots__ = ("contained", "depth", "errors", "found", "local")
-
-    def __init__(self) -> None:
-        self.found: list[Found] = []
-        self.errors = 0
-        self.contained: frozenset[str] = frozenset()  # ids of the resources contained in this one
-        self.local: set[str] = set()  # ids that something refers to by #id
-        self.depth = 0
-
-    def error(self, code: str, says: str, *path: str | int) -> None:
-        if self.errors < MAX_ISSUES:
-            self.errors += 1
-            self.found.append(("error", code, says, [*path]))
-
-    def warn(self, code: str, says: str, *path: str | int) -> None:
-        if len(self.found) - self.errors < MAX_ISSUES:
-            self.found.append(("warning", code, says, [*path]))
-
-    def under(self, step: str | int, since: int) -> None:
-        """Everything found since then was found below `step`."""
-        for finding in self.found[since:]:
-            finding[3].append(step)
-
-
-def _expression(root: str, path: list[str | int]) -> str:
-    """As FHIRPath, which has no underscores: `_birthDate` is where birthDate's extensions are."""
-    return root + "".join(
-        f"[{step}]" if isinstance(step, int) else f".{step.removeprefix('_')}" for step in reversed(path)
-    )
+Check = Callable[[Any, Findings], None]
 
 
 # --- A resource: the one validated, one in a Bundle, or a contained one ---
 
 
-def _resource(value: Any, report: _Report) -> None:
+def _resource(value: Any, report: Findings) -> None:
     if not isinstance(value, dict):
         report.error("structure", "not a JSON object")
         return
@@ -104,7 +67,7 @@ def _contained_ids(resource: dict[str, Any]) -> frozenset[str]:
     )
 
 
-def _check_contained(contained: Any, report: _Report) -> None:
+def _check_contained(contained: Any, report: Findings) -> None:
     for index, inner in enumerate(contained if isinstance(contained, list) else ()):
         if not isinstance(inner, dict):
             continue
@@ -118,7 +81,7 @@ def _check_contained(contained: Any, report: _Report) -> None:
             report.error("invariant", "dom-3: nothing refers to the contained resource", index, "contained")
 
 
-def _contained_resource(value: Any, report: _Report) -> None:
+def _contained_resource(value: Any, report: Findings) -> None:
     """A resource inside another: it sees the ids around it and contains nothing itself."""
     name = value.get("resourceType") if isinstance(value, dict) else None
     if not isinstance(name, str) or not _is_resource_type(name):
@@ -148,7 +111,7 @@ class _Node:
         self.choices: list[tuple[str, frozenset[str]]] = []  # element[x], the JSON names it may have
         self.rules: dict[str, _Rule] = {}  # compiled when first needed: types contain each other
 
-    def __call__(self, value: Any, report: _Report) -> None:
+    def __call__(self, value: Any, report: Findings) -> None:
         if not isinstance(value, dict):
             report.error("structure", "not a JSON object")
         elif not value:
@@ -161,7 +124,7 @@ class _Node:
             self._check_whole(value, report)
             report.depth -= 1
 
-    def _check_elements(self, value: dict[str, Any], report: _Report) -> None:
+    def _check_elements(self, value: dict[str, Any], report: Findings) -> None:
         rules = self.rules or self._compile()
         found = report.found
         for name, each in value.items():
@@ -175,7 +138,7 @@ class _Node:
             if len(found) != since:
                 report.under(name, since)
 
-    def _check_whole(self, value: dict[str, Any], report: _Report) -> None:
+    def _check_whole(self, value: dict[str, Any], report: Findings) -> None:
         for element, names in self.required:
             if not any(name in value for name in names):
                 report.error("required", f"{self.path}.{element} is required", element)
@@ -214,7 +177,7 @@ class _Rule:
         # Of a primitive the values and their extensions are two arrays, in each of which null may stand.
         self.twin = name[1:] if name.startswith("_") else "_" + name
 
-    def check(self, value: Any, parent: dict[str, Any], report: _Report) -> None:
+    def check(self, value: Any, parent: dict[str, Any], report: Findings) -> None:
         if not self.many:
             if isinstance(value, list):
                 report.error("structure", "an array where one value belongs")
@@ -229,7 +192,7 @@ class _Rule:
         else:
             self._check_array(value, parent, report)
 
-    def _check_array(self, values: list[Any], parent: dict[str, Any], report: _Report) -> None:
+    def _check_array(self, values: list[Any], parent: dict[str, Any], report: Findings) -> None:
         found, each = report.found, self.each
         for index, value in enumerate(values):
             since = len(found)
@@ -269,7 +232,7 @@ def _primitive(kind: str) -> Check:
         raise ValueError(f"{kind} is no primitive type")
     local = kind in ("uri", "canonical")
 
-    def check(value: Any, report: _Report) -> None:
+    def check(value: Any, report: Findings) -> None:
         problem = problem_of(value)
         if problem is not None:
             report.error("value", problem)
@@ -288,7 +251,7 @@ def _bound_code(value_set: str) -> Check:
     allowed = frozenset(code for listed in expansion.values() for code in listed)
     says = _not_among(value_set, allowed)
 
-    def check(value: Any, report: _Report) -> None:
+    def check(value: Any, report: Findings) -> None:
         if not isinstance(value, str):
             report.error("value", "not a JSON string")
         elif value not in allowed:
@@ -306,11 +269,11 @@ def _bound_concept(kind: str, value_set: str) -> Check:
         return node
     says = _not_among(value_set, [code for listed in expansion.values() for code in listed])
 
-    def check(value: Any, report: _Report) -> None:
+    def check(value: Any, report: Findings) -> None:
         since = len(report.found)
         node(value, report)
-        if len(report.found) != since:
-            return
+        if len(report.found) != since or report.errors >= MAX_ISSUES:
+            return  # its shape is not known to be right
         codings = value.get("coding", ()) if kind == "CodeableConcept" else [value]
         if not any(coding.get("code") in expansion.get(coding.get("system"), ()) for coding in codings):
             report_as = report.error if codings else report.warn
@@ -330,7 +293,7 @@ def _not_among(value_set: str, allowed: Iterable[str]) -> str:
 def _reference(targets: tuple[str, ...]) -> Check:
     node = _node("Reference")
 
-    def check(value: Any, report: _Report) -> None:
+    def check(value: Any, report: Findings) -> None:
         node(value, report)
         text = value.get("reference") if isinstance(value, dict) else None
         if not isinstance(text, str):

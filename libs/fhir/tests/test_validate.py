@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from libs.fhir.findings import MAX_ISSUES
 from libs.fhir.outcome import ALL_OK, Issue, operation_outcome
 from libs.fhir.tests.corpora import files, resources
 from libs.fhir.tests.samples import ALL, ORDER, PATIENT, PRESSURE, REPORT, broken
-from libs.fhir.validate import MAX_DEPTH, MAX_ISSUES, validate
+from libs.fhir.validate import MAX_DEPTH, validate
 
 
 def changed(sample: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
@@ -254,6 +255,16 @@ def test_a_resource_with_countless_warnings_still_shows_its_errors() -> None:
     issues = validate({"resourceType": "Patient", "link": links, **{f"x{n}": 1 for n in range(1000)}})
 
     assert [issue.severity for issue in issues] == ["warning"] * MAX_ISSUES + ["error"] * MAX_ISSUES
+
+
+def test_past_the_last_error_shown_nothing_is_taken_to_be_of_its_shape() -> None:
+    unknown = {f"x{n}": 1 for n in range(MAX_ISSUES)}
+
+    issues = validate(
+        {"resourceType": "Condition", **unknown, "clinicalStatus": {"coding": [1, {"system": []}]}}
+    )
+
+    assert len(issues) == MAX_ISSUES
 
 
 EXAMPLES = ("fhir-definitions/us-core-6.1.0-examples", "fhir-definitions/us-core-6.1.0", "synthea")
