@@ -18,14 +18,17 @@ from libs.lanes.scripts import PUSH, stamp
 __all__ = ["PUSH", "enqueue", "push_arguments", "push_depths"]
 
 
-def enqueue(redis: Redis, batch: Iterable[tuple[str, bytes]]) -> dict[str, int]:
-    """Append (lane, message) pairs in order; messages now waiting in each queue concerned."""
-    return push_depths(PUSH.run(redis, *push_arguments(batch)))
+def enqueue(redis: Redis, batch: Iterable[tuple[str, bytes]], *, now: str = "") -> dict[str, int]:
+    """Append (lane, message) pairs in order; messages now waiting in each queue concerned.
+
+    `now` replaces Redis's clock by Unix seconds, in tests.
+    """
+    return push_depths(PUSH.run(redis, *push_arguments(batch, now=now)))
 
 
-def push_arguments(batch: Iterable[tuple[str, bytes]]) -> list[str | bytes]:
+def push_arguments(batch: Iterable[tuple[str, bytes]], *, now: str = "") -> list[str | bytes]:
     """The script's arguments (it takes no keys) that append (lane, message) pairs in order."""
-    arguments: list[str | bytes] = ["", stamp()]
+    arguments: list[str | bytes] = [now, stamp()]
     for pair in batch:
         arguments.extend(pair)
     return arguments
