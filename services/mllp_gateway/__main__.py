@@ -10,12 +10,14 @@ from libs import log
 from libs.settings import load
 from services.mllp_gateway.journal import Journal
 from services.mllp_gateway.limits import Limits
-from services.mllp_gateway.listeners import read_listeners
+from services.mllp_gateway.listeners import BadListenersFile, read_listeners
+from services.mllp_gateway.ports import CannotListen
 from services.mllp_gateway.receiver import Receiver
-from services.mllp_gateway.senders import BadSendersFile, read_senders
-from services.mllp_gateway.server import CannotListen, Gateway
+from services.mllp_gateway.senders import BadSendersFile, SendersFile
+from services.mllp_gateway.server import Gateway
 from services.mllp_gateway.settings import Settings
 from services.mllp_gateway.storage import Storage
+from services.mllp_gateway.tls import BadCertificate
 
 SERVICE = "mllp-gateway"
 
@@ -32,11 +34,13 @@ def main() -> None:
     )
     journal = Journal(SERVICE, sys.stdout.buffer if settings.log_level in ("debug", "info") else None)
     try:
-        senders = read_senders(settings.senders_file, settings.default_organization)
-        receiver = Receiver(senders, storage, limits, journal)
-        gateway = Gateway(reactor, receiver, storage, limits)
+        rules = SendersFile(settings.senders_file, settings.default_organization)
+        receiver = Receiver(rules, storage, limits, journal)
+        gateway = Gateway(
+            reactor, receiver, storage, limits, reuse_port=settings.reuse_port, refresh=[rules.refresh]
+        )
         gateway.start(read_listeners(settings), settings.bind, settings.gateway_http_port)
-    except (BadSendersFile, CannotListen) as error:
+    except (BadSendersFile, BadListenersFile, BadCertificate, CannotListen) as error:
         raise SystemExit(f"{SERVICE}: {error}") from None
 
     def stop(*_: object) -> None:

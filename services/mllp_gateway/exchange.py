@@ -4,16 +4,16 @@ from typing import Protocol
 
 from libs.hl7v2.ack import ORIGINAL, AnswerMode
 from libs.hl7v2.header import Header
+from services.mllp_gateway.listeners import Listener
 from services.mllp_gateway.senders import Sender
 
 
 class Client(Protocol):
     """Where a message came from and its answer goes: an MLLP connection or an HTTP request."""
 
-    listener: str  # the listener's name
+    listener: Listener
     address: str  # the peer's host and port
     organization: str  # that the listener or the peer's certificate stands for; "" when neither does
-    charset: str  # that the listener assumes when MSH-18 is empty; "" for none
 
     def answer(self) -> None:
         """Send the answers that are ready; called when some of this client's exchanges were settled."""

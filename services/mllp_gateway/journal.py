@@ -46,7 +46,7 @@ class Journal:
             "event": "message not accepted" if exchange.reason else "message accepted",
             "level": "warning" if exchange.reason else "info",
             "timestamp": now,
-            "listener": client.listener,
+            "listener": client.listener.name,
             "peer": client.address,
             "bytes": exchange.size,
             "milliseconds": round(seconds * 1000, 3),

@@ -24,8 +24,8 @@ class Limits:
         self.incomplete = 0  # bytes of messages of which a part has come
 
     def enter(self, address: str) -> bool:
-        """Count a connection from `address`; False when it may not have one more."""
-        if self.connections >= self._most or self._addresses[address] >= self._most_per_address:
+        """Count a connection from `address` ("" is limited in all only); False when it is one too many."""
+        if self.connections >= self._most or (address and self._addresses[address] >= self._most_per_address):
             return False
         self.connections += 1
         self._addresses[address] += 1

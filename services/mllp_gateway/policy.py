@@ -5,6 +5,7 @@ import re
 from libs.errors import Permanent
 from libs.hl7v2.ack import AckCode, AckError
 from libs.hl7v2.header import BadHeader, Header, NotHL7
+from services.mllp_gateway.listeners import Listener
 from services.mllp_gateway.message_types import MESSAGE_TYPES
 from services.mllp_gateway.senders import Sender
 
@@ -21,8 +22,8 @@ class Refusal(Permanent):
         self.reason = reason
 
 
-def check(header: Header, sender: Sender) -> None:
-    """Raises Refusal for what this sender's rule does not let in."""
+def check(header: Header, sender: Sender, listener: Listener) -> None:
+    """Raises Refusal for what the sender's rule, or else the listener, does not let in."""
     if not header.control_id:
         raise _missing(10, "no_control_id")
     if header.type not in MESSAGE_TYPES and sender.unknown_types == "refuse":
@@ -36,7 +37,8 @@ def check(header: Header, sender: Sender) -> None:
             raise _rejected("203", "MSH^1^12", "version_not_accepted")
     elif version and not _VERSION.fullmatch(header.version):
         raise _rejected("203", "MSH^1^12", "unknown_version")
-    if sender.processing_ids and header.processing_id.decode("latin-1") not in sender.processing_ids:
+    processing_ids = sender.processing_ids or listener.processing_ids
+    if processing_ids and header.processing_id.decode("latin-1") not in processing_ids:
         raise _rejected("202", "MSH^1^11", "processing_id_not_accepted")
     for field in sorted(sender.required):
         if not header.fields[field]:

@@ -5,25 +5,29 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
+from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer  # type: ignore[import-untyped]
 
+from libs.hl7v2.batch import split_messages
 from libs.hl7v2.mllp import GRACE, ForeignProtocol, FrameDecoder, FrameTooLarge, frame
+from libs.log import get_logger
 from libs.metrics import MLLP_BYTES, MLLP_DROPPED, MLLP_FRAMES, MLLP_QUIRKS
-from services.mllp_gateway.batch import messages_of
 from services.mllp_gateway.exchange import Exchange
 from services.mllp_gateway.limits import Limits
 from services.mllp_gateway.listeners import Listener
 from services.mllp_gateway.receiver import Receiver
+from services.mllp_gateway.tls import names_of
 
 MAX_UNANSWERED = 1_000  # messages of one connection; it is not read while it has more
 LINGER = 1.0  # seconds that a peer may take to close after our last answer
 MAX_GARBAGE = 65_536  # bytes without any message, after which a peer is not taken for an HL7 sender
 
+log = get_logger(__name__)
 
-@implementer(IHalfCloseableProtocol, IPushProducer)
+
+@implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
 class MllpProtocol(Protocol):
     """The connection is not read while its peer does not read answers, while it has too many messages
     unanswered, or while the gateway as a whole holds too much: so memory stays bounded."""
@@ -39,11 +43,9 @@ class MllpProtocol(Protocol):
         gone: Callable[["MllpProtocol"], None],
     ) -> None:
         """`gone` is called when the connection has ended."""
-        self.listener = listener.name
-        self.organization = listener.organization
-        self.charset = listener.charset
+        self.listener = listener
+        self.organization = listener.organization or ""
         self.address = ""
-        self._listener = listener
         self._receiver = receiver
         self._limits = limits
         self._reactor = reactor
@@ -59,6 +61,7 @@ class MllpProtocol(Protocol):
         self._taking = True  # False once nothing more is taken from this connection
         self._leaving = False  # it ends once everything is answered
         self._ended = False
+        self._secured = listener.tls is None
         self._answered = False  # some answer was sent
         self._bytes = MLLP_BYTES.labels(listener.name)
         self._frames = MLLP_FRAMES.labels(listener.name)
@@ -66,12 +69,27 @@ class MllpProtocol(Protocol):
     # Twisted calls these.
 
     def connectionMade(self) -> None:
-        peer = self.transport.getPeer()
-        self.address = f"{peer.host}:{peer.port}"
         self.transport.registerProducer(self, True)
+
+    def handshakeCompleted(self) -> None:
+        """TLS is up: who is it?"""
+        self._secured = True
+        clients = self.listener.tls.clients if self.listener.tls else {}
+        if clients:
+            names = names_of(self.transport.getPeerCertificate())
+            organization = next((clients[name] for name in names if name in clients), None)
+            if organization is None:
+                self._drop("unknown_client")
+                self.transport.abortConnection()
+            else:
+                self.organization = organization
 
     def dataReceived(self, data: bytes) -> None:
         self._bytes.inc(len(data))
+        if not self.address:
+            # Only now: a proxy says the sender's own address in front of the first data.
+            peer = self.transport.getPeer()
+            self.address = f"{peer.host}:{peer.port}"
         if not self._taking:
             return
         if self._grace:
@@ -95,6 +113,9 @@ class MllpProtocol(Protocol):
         for timer in (self._grace, self._linger):
             if timer and timer.active():
                 timer.cancel()
+        if not self._secured:
+            MLLP_DROPPED.labels("tls_handshake").inc()
+            log.info("tls handshake failed", listener=self.listener.name, reason=type(reason.value).__name__)
         self._taking = False
         self._decoder.close()
         self._count_quirks()
@@ -143,7 +164,7 @@ class MllpProtocol(Protocol):
 
     def check_time(self, now: float) -> None:
         """End a connection whose message does not become whole."""
-        late = now - self._frame_began > self._listener.frame_timeout
+        late = now - self._frame_began > self.listener.frame_timeout
         if late and self._taking and self._decoder.in_frame and not self._paused:
             self._drop("frame_timeout")
             self._end_if_leaving()
@@ -176,7 +197,7 @@ class MllpProtocol(Protocol):
         self.answer()
 
     def _receive(self, content: bytes, now: float) -> None:
-        for body in messages_of(content):
+        for body in split_messages(content) or [content]:  # an empty batch is refused, not passed over
             exchange = Exchange(self, len(body), now)
             self._unanswered.append(exchange)
             self._receiver.receive(body, exchange)
@@ -192,7 +213,7 @@ class MllpProtocol(Protocol):
         exchange = Exchange(self, len(head), now)
         exchange.closes = True
         self._unanswered.append(exchange)
-        self._receiver.refuse_oversize(head, exchange, self._listener.max_message)
+        self._receiver.refuse_oversize(head, exchange, self.listener.max_message)
 
     def _measure_incomplete(self, size: int) -> None:
         size = size if self._decoder.in_frame else 0
@@ -241,10 +262,9 @@ class MllpProtocol(Protocol):
         self._taking = False
         self._ended = True
         self.transport.unregisterProducer()
-        lose_write = getattr(self.transport, "loseWriteConnection", None)
-        if self._answered and lose_write:
+        if self._answered and self.listener.tls is None:
             # A socket closed with bytes unread is reset, and that can destroy an answer on its way.
-            lose_write()
+            self.transport.loseWriteConnection()
             self.transport.resumeProducing()
             self._linger = self._reactor.callLater(LINGER, self.transport.abortConnection)
         else:

@@ -19,7 +19,7 @@ from services.mllp_gateway.journal import Journal
 from services.mllp_gateway.lane_writer import LaneWriter, Outcome
 from services.mllp_gateway.limits import Limits
 from services.mllp_gateway.policy import Refusal
-from services.mllp_gateway.senders import Senders, UnknownSender
+from services.mllp_gateway.senders import SendersFile, UnknownSender
 from services.mllp_gateway.storage import Storage
 
 _MSA = (b"\rMSA", b"\nMSA")
@@ -28,8 +28,8 @@ _MSA = (b"\rMSA", b"\nMSA")
 class Receiver:
     """Judges messages, has the good ones stored, and decides every answer."""
 
-    def __init__(self, senders: Senders, storage: Storage, limits: Limits, journal: Journal) -> None:
-        self.senders = senders  # replaced as a whole when the rules are read again
+    def __init__(self, rules: SendersFile, storage: Storage, limits: Limits, journal: Journal) -> None:
+        self._rules = rules
         self.writer: LaneWriter[Exchange] = LaneWriter(storage, self._settle)
         self._limits = limits
         self._journal = journal
@@ -79,10 +79,10 @@ class Receiver:
         exchange.mode = answer_mode(header)
         client = exchange.client
         try:
-            sender = exchange.sender = self.senders.identify(header, client.organization)
+            sender = exchange.sender = self._rules.senders.identify(header, client.organization)
         except UnknownSender as error:
             raise policy.unknown_sender() from error
-        policy.check(header, sender)
+        policy.check(header, sender, client.listener)
 
         exchange.message_id = message_id(
             sender.organization, header.application, header.facility, header.control_id, body
@@ -94,7 +94,7 @@ class Receiver:
             received_at=time.time(),
             sender=parties.decode("latin-1"),
             peer=client.address,
-            charset=sender.charset or client.charset,
+            charset=sender.charset or client.listener.charset,
             body=body,
         )
         exchange.wire = envelope.to_wire()

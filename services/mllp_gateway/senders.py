@@ -23,8 +23,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from libs.errors import Permanent
 from libs.hl7v2.header import Header
 from libs.lanes.contracts import DEFAULT_PRIORITY
+from libs.log import get_logger
 
 _REMEMBERED = 10_000  # senders whose rule is known without a search
+
+log = get_logger(__name__)
 
 StorageDown = Literal["close", "AR", "AE"]
 
@@ -106,6 +109,33 @@ class Senders:
         if self._default is None:
             raise UnknownSender("no sender rule matches MSH-3 to MSH-6")
         return self._default
+
+
+class SendersFile:
+    """The rules that are in force: those of a file, read again when it changes."""
+
+    def __init__(self, file: Path | None, default_organization: str) -> None:
+        """Raises BadSendersFile."""
+        self._file = file
+        self._default_organization = default_organization
+        self._read = self._time()
+        self.senders = read_senders(file, default_organization)
+
+    def refresh(self) -> None:
+        """Read the file again if it has changed; what cannot be used changes nothing."""
+        time = self._time()
+        if time == self._read:
+            return
+        self._read = time
+        try:
+            self.senders = read_senders(self._file, self._default_organization)
+        except BadSendersFile as error:
+            log.warning("sender rules not renewed", reason=str(error))
+        else:
+            log.info("sender rules renewed", file=str(self._file))
+
+    def _time(self) -> float:
+        return self._file.stat().st_mtime if self._file and self._file.exists() else 0.0
 
 
 def read_senders(file: Path | None, default_organization: str) -> Senders:

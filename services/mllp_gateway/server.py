@@ -1,12 +1,13 @@
 """The gateway as a whole: its ports, its connections, its start and its end."""
 
-import socket
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet import defer, task
 from twisted.internet.address import IPv4Address, IPv6Address
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.web.server import Site
 
 from libs.log import get_logger
@@ -14,53 +15,69 @@ from libs.metrics import MLLP_CONNECTIONS, MLLP_DROPPED
 from services.mllp_gateway.http import Root
 from services.mllp_gateway.limits import Limits
 from services.mllp_gateway.listeners import Listener
+from services.mllp_gateway.ports import open_port
 from services.mllp_gateway.protocol import MllpProtocol
 from services.mllp_gateway.receiver import Receiver
 from services.mllp_gateway.storage import Storage
+from services.mllp_gateway.tls import TlsContext
 
-BACKLOG = 1024  # connections that may wait for us
 CHECK_INTERVAL = 0.5  # seconds between two looks at frames that do not become whole
+REFRESH_INTERVAL = 5.0  # seconds between two looks at files that may have changed
 ARRIVAL = 0.1  # seconds, at the stop, for what the kernel has received to be read
 STOP_WITHIN = 2.5  # seconds until the connections that are still open are ended
 
 log = get_logger(__name__)
 
 
-class CannotListen(Exception):
-    """A port cannot be opened; the text is one line that says which and why."""
-
-
 class Gateway:
-    def __init__(self, reactor: Any, receiver: Receiver, storage: Storage, limits: Limits) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        receiver: Receiver,
+        storage: Storage,
+        limits: Limits,
+        *,
+        reuse_port: bool,
+        refresh: Sequence[Callable[[], None]],
+    ) -> None:
+        """`refresh` is called every few seconds: what reads a file again if it has changed."""
         self._reactor = reactor
         self._receiver = receiver
         self._storage = storage
         self._limits = limits
+        self._reuse_port = reuse_port
+        self._refresh = list(refresh)
         self._connections: set[MllpProtocol] = set()
-        self._ports: list[Any] = []
-        self._clock = task.LoopingCall(self._check_times)
-        self._clock.clock = reactor
+        self._mllp_ports: list[Any] = []
+        self._http_port: Any = None
+        self._timers = [
+            self._repeat(self._check_times, CHECK_INTERVAL),
+            self._repeat(self._look_at_files, REFRESH_INTERVAL),
+        ]
         self._stopping = False
 
-    def start(self, listeners: list[Listener], http_address: str, http_port: int) -> None:
-        """Open every port. Raises CannotListen."""
+    def start(self, listeners: Sequence[Listener], http_address: str, http_port: int) -> None:
+        """Open every port. Raises CannotListen, BadCertificate."""
         self._storage.start()
-        self._clock.start(CHECK_INTERVAL, now=False)
         for listener in listeners:
-            factory = _MllpFactory(self, listener)
-            self._ports.append(self._listen(listener.address, listener.port, factory))
-            log.info("listening", listener=listener.name, port=self._ports[-1].getHost().port)
+            factory: Any = _MllpFactory(self, listener)
+            if listener.tls:
+                context: Any = TlsContext(listener.tls)
+                self._refresh.append(context.refresh)
+                factory = TLSMemoryBIOFactory(context, False, factory)
+            port = self._open(listener.address, listener.port, factory, listener.proxy)
+            self._mllp_ports.append(port)
+            log.info("listening", listener=listener.name, port=port.getHost().port)
         checks = {"redis": lambda: self._storage.problem, "mllp": self._problem}
         site = Site(Root(checks))  # type: ignore[no-untyped-call]
-        self._ports.append(self._listen(http_address, http_port, site))
-        log.info("listening", listener="http", port=self._ports[-1].getHost().port)
+        self._http_port = self._open(http_address, http_port, site, proxy=False)
+        log.info("listening", listener="http", port=self._http_port.getHost().port)
 
     @defer.inlineCallbacks
     def stop(self) -> Any:
         """Accept nothing more, answer what has wholly arrived, close; fires within about 4 seconds."""
         self._stopping = True
-        mllp, http = self._ports[:-1], self._ports[-1:]
-        for port in mllp:
+        for port in self._mllp_ports:
             yield defer.maybeDeferred(port.stopListening)
         yield task.deferLater(self._reactor, ARRIVAL)
         for connection in list(self._connections):
@@ -72,21 +89,23 @@ class Gateway:
             log.warning("connections cut", number=len(self._connections))
         for connection in list(self._connections):
             connection.transport.abortConnection()
-        self._clock.stop()
+        for timer in self._timers:
+            timer.stop()
         yield self._storage.stop()
-        for port in http:
-            yield defer.maybeDeferred(port.stopListening)
+        yield defer.maybeDeferred(self._http_port.stopListening)
 
-    def connect(self, listener: Listener, address: str) -> MllpProtocol | None:
-        """The protocol of a new connection; None when there are too many."""
-        if not self._limits.enter(address):
+    def connect(self, listener: Listener, address: str) -> Protocol:
+        """The protocol of a new connection."""
+        # Behind a proxy every connection has the proxy's address: there the proxy limits its clients.
+        counted = "" if listener.proxy else address
+        if not self._limits.enter(counted):
             MLLP_DROPPED.labels("too_many_connections").inc()
-            return None
+            return _Refused()
         MLLP_CONNECTIONS.inc()
 
         def gone(protocol: MllpProtocol) -> None:
             MLLP_CONNECTIONS.dec()
-            self._limits.leave(address)
+            self._limits.leave(counted)
             self._connections.discard(protocol)
 
         protocol = MllpProtocol(listener, self._receiver, self._limits, self._reactor, gone)
@@ -96,25 +115,23 @@ class Gateway:
     def _problem(self) -> str | None:
         return "stopping" if self._stopping else None
 
+    def _open(self, address: str, port: int, factory: Any, proxy: bool) -> Any:
+        return open_port(self._reactor, address, port, factory, proxy=proxy, reuse=self._reuse_port)
+
+    def _repeat(self, function: Callable[[], None], interval: float) -> task.LoopingCall:
+        call = task.LoopingCall(function)
+        call.clock = self._reactor
+        call.start(interval, now=False)
+        return call
+
     def _check_times(self) -> None:
         now = time.monotonic()
         for connection in list(self._connections):
             connection.check_time(now)
 
-    def _listen(self, address: str, port: int, factory: Any) -> Any:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        server = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            _keep_alive(server)
-            server.bind((address, port))
-            server.listen(BACKLOG)
-            server.setblocking(False)
-            return self._reactor.adoptStreamPort(server.fileno(), family, factory)
-        except OSError as error:
-            raise CannotListen(f"port {port} of {address} cannot be opened: {error.strerror}") from error
-        finally:
-            server.close()  # the reactor has a descriptor of its own
+    def _look_at_files(self) -> None:
+        for refresh in self._refresh:
+            refresh()
 
 
 class _MllpFactory(Factory):
@@ -124,14 +141,14 @@ class _MllpFactory(Factory):
         self._gateway = gateway
         self._listener = listener
 
-    def buildProtocol(self, addr: IPv4Address | IPv6Address) -> MllpProtocol | None:  # type: ignore[override]
+    def buildProtocol(self, addr: IPv4Address | IPv6Address) -> Protocol:  # type: ignore[override]
         return self._gateway.connect(self._listener, addr.host)
 
 
-def _keep_alive(server: socket.socket) -> None:
-    """Find dead peers in about two minutes, and send answers at once; accepted sockets inherit it."""
-    server.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
-        if hasattr(socket, name):
-            server.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+class _Refused(Protocol):
+    """A connection too many."""
+
+    transport: Any
+
+    def connectionMade(self) -> None:
+        self.transport.abortConnection()

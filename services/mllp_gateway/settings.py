@@ -14,6 +14,12 @@ class Settings(ServiceSettings, RedisSettings):
         "default", pattern=r"^([a-z0-9][a-z0-9-]{0,62})?$"
     )  # "" refuses unknown senders
     senders_file: Path | None = None  # TOML, see senders.py
+    listeners_file: Path | None = None  # TOML, see listeners.py; ports besides these two
+
+    mllps_port: Port = 2576
+    mllps_certificate: Path | None = None  # PEM with its chain; with the key it opens the TLS port
+    mllps_key: Path | None = None
+    mllps_client_authority: Path | None = None  # PEM; clients must then show a certificate of this authority
 
     mllp_max_message: int = Field(10_000_000, ge=1_000, le=256_000_000)  # bytes
     mllp_frame_timeout: float = Field(40, gt=0)  # seconds from a message's first byte to its last
@@ -22,4 +28,5 @@ class Settings(ServiceSettings, RedisSettings):
     mllp_memory: int = Field(64_000_000, ge=1_000_000)  # bytes of messages in hand, over all connections
 
     ack_replicas: int = Field(0, ge=0, le=9)  # Redis replicas that must hold a message before its AA
+    reuse_port: bool = False  # let a second gateway open the same ports, to take over from this one
     redis_timeout: float = Field(5, gt=0)  # seconds that Redis may take for one call

@@ -1,0 +1,51 @@
+"""Listening sockets, as an interface to hospitals needs them."""
+
+import errno
+import os
+import socket
+from typing import Any
+
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint
+from twisted.protocols.haproxy import proxyEndpoint
+
+BACKLOG = 1024  # connections that may wait for us
+
+
+class CannotListen(Exception):
+    """A port cannot be opened; the text is one line that says which and why."""
+
+
+def open_port(reactor: Any, address: str, port: int, factory: Any, *, proxy: bool, reuse: bool) -> Any:
+    """Listen on `address:port`; the port, to be closed by its `stopListening`.
+
+    `proxy`: each connection starts with a PROXY line. `reuse`: other processes may open the same port,
+    if they ask for it too; the kernel then spreads new connections over them. Raises CannotListen.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    server = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        _keep_alive(server)
+        server.bind((address, port))
+        server.listen(BACKLOG)
+    except OSError as error:
+        server.close()
+        reason = "it is in use" if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0)
+        raise CannotListen(f"port {port} of {address} cannot be opened: {reason}") from error
+    endpoint: Any = AdoptedStreamServerEndpoint(reactor, server.detach(), family)  # type: ignore[no-untyped-call]
+    if proxy:
+        endpoint = proxyEndpoint(endpoint)
+    opened: list[Any] = []
+    endpoint.listen(factory).addCallback(opened.append)  # at once: the socket listens already
+    return opened[0]
+
+
+def _keep_alive(server: socket.socket) -> None:
+    """Find dead peers in about two minutes, and send answers at once; accepted sockets inherit it."""
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, name):
+            server.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

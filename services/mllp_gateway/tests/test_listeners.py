@@ -1,0 +1,219 @@
+"""Ports besides the default: TLS, client certificates, proxies, organizations, take-over."""
+
+import signal
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from libs.embedded.process import free_port
+from services.mllp_gateway.tests.certificates import Authority
+from services.mllp_gateway.tests.harness import (
+    GatewayProcess,
+    Peer,
+    adt,
+    code,
+    framed,
+    running_gateway,
+    stored,
+    stored_bodies,
+    wait_for,
+)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"), "hospital-ca")
+
+
+@pytest.fixture
+def tls_port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def secured(tmp_path: Path, redis_url: str, authority: Authority, tls_port: int) -> Iterator[GatewayProcess]:
+    """A gateway with a TLS port that knows the clients lab.example and ward.example."""
+    certificate, key = authority.issue("localhost", "server")
+    listeners = tmp_path / "listeners.toml"
+    listeners.write_text(f"""
+        [[listener]]
+        name = "secured"
+        port = {tls_port}
+
+        [listener.tls]
+        certificate = "{certificate}"
+        key = "{key}"
+        client_authority = "{authority.certificate}"
+
+        [listener.tls.clients]
+        "lab.example" = "laboratory"
+        "ward.example" = "wards"
+        """)
+    with running_gateway(tmp_path, redis_url, listeners_file=listeners) as gateway:
+        yield gateway
+
+
+def tls_peer(port: int, authority: Authority, client: tuple[Path, Path] | None) -> Peer:
+    context = ssl.create_default_context(cafile=str(authority.certificate))
+    if client:
+        context.load_cert_chain(*client)
+    peer = Peer(port)
+    peer.socket = context.wrap_socket(peer.socket, server_hostname="localhost")
+    return peer
+
+
+@pytest.mark.parametrize(("name", "organization"), [("lab.example", "laboratory"), ("ward.example", "wards")])
+def test_a_client_certificate_stands_for_an_organization(
+    secured: GatewayProcess, redis_url: str, authority: Authority, tls_port: int, name: str, organization: str
+) -> None:
+    with tls_peer(tls_port, authority, authority.issue(name, name)) as peer:
+        peer.send(framed(adt("1")) + framed(adt("2")))
+
+        assert [code(peer.answer()), code(peer.answer())] == ["AA", "AA"]
+        assert isinstance(peer.socket, ssl.SSLSocket)
+        assert peer.socket.version() == "TLSv1.3"
+    assert [envelope.organization for envelope in stored(redis_url)] == [organization] * 2
+
+
+def test_a_client_that_is_not_listed_is_hung_up_on(
+    secured: GatewayProcess, redis_url: str, authority: Authority, tls_port: int
+) -> None:
+    with tls_peer(tls_port, authority, authority.issue("stranger.example", "stranger")) as peer:
+        with pytest.raises(ConnectionError):
+            peer.send(framed(adt()))
+            peer.socket.recv(1)
+            raise ConnectionResetError  # a clean close is as good
+    assert stored(redis_url) == []
+    name = 'mllp_connections_dropped_total{reason="unknown_client"}'
+    wait_for(lambda: secured.metric(name) == 1)
+
+
+@pytest.mark.parametrize("certificate", ["none", "of another authority"])
+def test_a_client_without_a_certificate_of_the_authority_is_not_heard(
+    secured: GatewayProcess,
+    redis_url: str,
+    authority: Authority,
+    tls_port: int,
+    tmp_path: Path,
+    certificate: str,
+) -> None:
+    other = Authority(tmp_path, "other-ca").issue("lab.example", "forged")
+    with pytest.raises(OSError):  # noqa: PT011  # what exactly depends on who closes first
+        with tls_peer(tls_port, authority, None if certificate == "none" else other) as peer:
+            peer.send(framed(adt()))
+            if peer.answer() is None:
+                raise ConnectionResetError
+    assert stored(redis_url) == []
+    wait_for(lambda: secured.metric('mllp_connections_dropped_total{reason="tls_handshake"}') == 1)
+
+
+def test_old_tls_is_refused(secured: GatewayProcess, authority: Authority, tls_port: int) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(authority.certificate)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning):
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with socket.create_connection(("127.0.0.1", tls_port), timeout=10) as plain:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            context.wrap_socket(plain, server_hostname="localhost")
+
+
+def test_a_renewed_certificate_is_used_for_new_connections_and_drops_none(
+    secured: GatewayProcess, authority: Authority, tls_port: int
+) -> None:
+    client = authority.issue("lab.example", "client")
+
+    def serial(peer: Peer) -> object:
+        assert isinstance(peer.socket, ssl.SSLSocket)
+        certificate = peer.socket.getpeercert()
+        assert certificate
+        return certificate["serialNumber"]
+
+    with tls_peer(tls_port, authority, client) as before:
+        assert code(before.ask(adt("1"))) == "AA"
+        old = serial(before)
+        authority.issue("localhost", "server")  # the same files
+
+        def is_renewed() -> bool:
+            with tls_peer(tls_port, authority, client) as peer:
+                return serial(peer) != old
+
+        wait_for(is_renewed)
+        assert code(before.ask(adt("2"))) == "AA"
+
+
+def test_the_tls_port_of_the_settings(
+    tmp_path: Path, redis_url: str, authority: Authority, tls_port: int
+) -> None:
+    certificate, key = authority.issue("localhost", "settings")
+    with (
+        running_gateway(
+            tmp_path, redis_url, mllps_port=tls_port, mllps_certificate=certificate, mllps_key=key
+        ),
+        tls_peer(tls_port, authority, None) as peer,
+    ):
+        assert code(peer.ask(adt("1"))) == "AA"
+
+
+def test_a_port_stands_for_an_organization_and_a_proxy_says_who_calls(tmp_path: Path, redis_url: str) -> None:
+    port = free_port()
+    listeners = tmp_path / "listeners.toml"
+    listeners.write_text(f"""
+        [[listener]]
+        name = "proxied"
+        port = {port}
+        organization = "north"
+        charset = "8859/15"
+        processing_ids = ["P"]
+        proxy = true
+        """)
+    with running_gateway(tmp_path, redis_url, listeners_file=listeners), Peer(port) as peer:
+        peer.send(b"PROXY TCP4 203.0.113.7 192.0.2.1 40000 2575\r\n" + framed(adt("1")))
+        assert code(peer.answer()) == "AA"
+        assert code(peer.ask(adt("2", processing="T"))) == "AR"
+        with Peer(port) as liar:
+            liar.send(framed(adt("3")))
+            assert liar.answer() is None
+
+    envelopes = [(e.organization, e.charset, e.peer, e.body) for e in stored(redis_url)]
+    assert envelopes == [("north", "8859/15", "203.0.113.7:40000", adt("1"))]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("[[listener]]\nname = 'x'\n", "listener 1: port: "),
+        ("[[listener]]\nname = 'mllp'\nport = 1\n", "two listeners are called mllp"),
+        (
+            "[[listener]]\nname = 'x'\nport = 1\ntls = {certificate = '/no', key = '/no'}\n",
+            "/no: No such file",
+        ),
+    ],
+)
+def test_a_gateway_does_not_start_with_bad_listeners(tmp_path: Path, content: str, problem: str) -> None:
+    file = tmp_path / "listeners.toml"
+    file.write_text(content)
+
+    gateway = GatewayProcess(tmp_path, "redis://127.0.0.1:1", listeners_file=file)
+
+    assert gateway.process.wait(10) == 1
+    assert problem in gateway._log.read_text()
+
+
+def test_a_new_gateway_takes_the_ports_over(tmp_path: Path, redis_url: str) -> None:
+    with running_gateway(tmp_path, redis_url, reuse_port=True) as old:
+        ports = {"mllp_port": old.port, "gateway_http_port": old.http}
+        new = GatewayProcess(tmp_path, redis_url, reuse_port=True, **ports)
+        try:
+            wait_for(lambda: any(line.get("listener") == "http" for line in new.log()))
+            assert old.terminate() == 0
+
+            assert code(Peer(old.port).ask(adt("1"))) == "AA"
+            assert new.process.poll() is None
+        finally:
+            new.process.send_signal(signal.SIGKILL)
+            new.process.wait()
+    assert stored_bodies(redis_url) == [adt("1")]
