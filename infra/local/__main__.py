@@ -96,8 +96,8 @@ def _stop(_: int, __: FrameType | None) -> NoReturn:
 
 
 def _one_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 

@@ -55,9 +55,8 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _make(home: Path) -> None:
-    home.mkdir(parents=True, exist_ok=True)
-    (home / "log").mkdir(mode=0o700, exist_ok=True)
     for folder in (home, home / "log"):
+        folder.mkdir(mode=0o755 if folder == home else 0o700, parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK | os.X_OK):
             owner = folder.stat().st_uid
-            raise NotStarted(f"{folder} belongs to user {owner} and this one may not write to it")
+            raise NotStarted(f"{folder} belongs to user {owner}, and this user may not write into it")

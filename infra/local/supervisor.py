@@ -69,7 +69,7 @@ class Supervisor:
         while True:
             for child in self._children():
                 if not child.is_running() and self._revive(child, restarts[child.name]):
-                    changed(self._record())
+                    self._tell(changed)
             time.sleep(LOOK_EVERY)
 
     def stop(self) -> None:
@@ -97,9 +97,15 @@ class Supervisor:
         if now < restarts.next_at:
             return False
         restarts.next_at, restarts.last_start = None, now
-        with suppress(NotStarted):  # then it is not running, and its turn comes again
+        with suppress(NotStarted, OSError):  # then it is not running, and its turn comes again
             child.start()
         return True
+
+    def _tell(self, changed: Callable[[str], None]) -> None:
+        try:
+            changed(self._record())
+        except OSError as error:  # a full disk: what runs goes on, and may outlive it
+            self._say(f"the new process could not be written down: {error.strerror}")
 
     def _children(self) -> list[Child]:
         return [*self._servers, *self._services]

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 import time
 from collections import Counter
@@ -90,7 +91,8 @@ class _Line:
         try:
             return cls(*await asyncio.open_connection(host, port))
         except OSError as error:
-            raise CommandError(f"{host}:{port} cannot be reached: {error.strerror or error}") from None
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+            raise CommandError(f"{host}:{port} cannot be reached: {reason or error}") from None
 
     async def exchange(self, message: bytes) -> bytes:
         """The answer to the message. Raises OSError when there is none, TimeoutError, CommandError."""
