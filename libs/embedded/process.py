@@ -81,7 +81,7 @@ class Server:
             lines = log.read().decode(errors="replace").splitlines()
         telling = [line for line in lines if any(word in line for word in _TELLING)]
         if said := (telling or lines):
-            return f"{said[-1].strip()} (see {self._log})"
+            return f"{said[-1].strip()[:300]} (see {self._log})"
         return f"it printed nothing and ended with exit code {code}"
 
 
