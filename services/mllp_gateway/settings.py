@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from libs.settings import Port, RedisSettings, ServiceSettings
 
@@ -20,6 +20,8 @@ class Settings(ServiceSettings, RedisSettings):
     mllps_certificate: Path | None = None  # PEM with its chain; with the key it opens the TLS port
     mllps_key: Path | None = None
     mllps_client_authority: Path | None = None  # PEM; clients must then show a certificate of this authority
+
+    hl7_http_token: SecretStr | None = None  # what senders over HTTP must show as a bearer token
 
     mllp_max_message: int = Field(10_000_000, ge=1_000, le=256_000_000)  # bytes
     mllp_frame_timeout: float = Field(40, gt=0)  # seconds from a message's first byte to its last
