@@ -10,7 +10,7 @@ from libs import log
 from libs.settings import load
 from services.mllp_gateway.journal import Journal
 from services.mllp_gateway.limits import Limits
-from services.mllp_gateway.listeners import BadListenersFile, read_listeners
+from services.mllp_gateway.listeners import BadListenersFile, http_listener, read_listeners
 from services.mllp_gateway.ports import CannotListen
 from services.mllp_gateway.receiver import Receiver
 from services.mllp_gateway.senders import BadSendersFile, SendersFile
@@ -39,7 +39,8 @@ def main() -> None:
         gateway = Gateway(
             reactor, receiver, storage, limits, reuse_port=settings.reuse_port, refresh=[rules.refresh]
         )
-        gateway.start(read_listeners(settings), settings.bind, settings.gateway_http_port)
+        token = settings.hl7_http_token.get_secret_value() if settings.hl7_http_token else None
+        gateway.start(read_listeners(settings), http_listener(settings), token)
     except (BadSendersFile, BadListenersFile, BadCertificate, CannotListen) as error:
         raise SystemExit(f"{SERVICE}: {error}") from None
 

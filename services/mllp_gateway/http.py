@@ -1,24 +1,76 @@
-"""The gateway's HTTP port: `/metrics` and `/health/*`."""
+"""The gateway's HTTP port: `/hl7`, `/metrics` and `/health/*`."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from twisted.web.http import Request
+from twisted.web.http import HTTPChannel
 from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from libs import health
+from services.mllp_gateway.http_ingest import Ingest
+
+HEADERS_WITHIN = 20  # seconds a client may leave a request unfinished
 
 
-class Root(Resource):
+class GatewaySite(Site):
+    """Serves the port; no body may be longer than what `/hl7` takes."""
+
+    noisy = False
+
+    def __init__(self, checks: Mapping[str, health.Check], ingest: Ingest) -> None:
+        super().__init__(_Root(checks, ingest), timeout=HEADERS_WITHIN)  # type: ignore[no-untyped-call]
+        self.requestFactory = _request_type(ingest.max_body)
+        self.displayTracebacks = False
+
+    def log(self, request: Any) -> None:
+        """A line per scrape is noise; messages have their own."""
+
+
+class _Root(Resource):
     isLeaf = True
 
-    def __init__(self, checks: Mapping[str, health.Check]) -> None:
+    def __init__(self, checks: Mapping[str, health.Check], ingest: Ingest) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._checks = checks
+        self._ingest = ingest
 
-    def render_GET(self, request: Request) -> bytes:
-        status, content_type, body = health.respond(request.path.decode("latin-1"), self._checks) or (
-            404, "text/plain", b"not found\n",
-        )  # fmt: skip
+    def render(self, request: Any) -> bytes | int:
+        if request.path == b"/hl7":
+            self._ingest.take(request)
+            return NOT_DONE_YET
+        path = request.path.decode("latin-1")
+        answer = health.respond(path, self._checks) if request.method == b"GET" else None
+        status, content_type, body = answer or (404, "text/plain", b"not found\n")
         request.setResponseCode(status)
-        request.setHeader(b"Content-Type", content_type.encode())  # type: ignore[no-untyped-call]
+        request.setHeader(b"Content-Type", content_type.encode())
         return body
+
+
+def _request_type(max_body: int) -> type[Request]:
+    class BoundedRequest(Request):
+        """Ends a connection that sends more than it may, before it has done so."""
+
+        channel: HTTPChannel
+
+        def gotLength(self, length: int | None) -> None:
+            self._taken = 0
+            if length is not None and length > max_body:
+                self._refuse()
+            super().gotLength(length)  # type: ignore[no-untyped-call]
+
+        def handleContentChunk(self, data: bytes) -> None:
+            self._taken += len(data)
+            if self._taken > max_body:
+                self._refuse()
+            else:
+                super().handleContentChunk(data)  # type: ignore[no-untyped-call]
+
+        def _refuse(self) -> None:
+            transport: Any = self.channel.transport
+            transport.write(
+                b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            )
+            transport.loseConnection()
+
+    return BoundedRequest

@@ -68,11 +68,7 @@ class Listener(BaseModel):
 
 def read_listeners(settings: Settings) -> list[Listener]:
     """The ports to open. Raises BadListenersFile."""
-    common: dict[str, Any] = {
-        "address": settings.bind,
-        "max_message": settings.mllp_max_message,
-        "frame_timeout": settings.mllp_frame_timeout,
-    }
+    common = _common(settings)
     listeners = [Listener(name="mllp", port=settings.mllp_port, **common)]
     if settings.mllps_certificate and settings.mllps_key:
         tls = Tls(
@@ -87,6 +83,19 @@ def read_listeners(settings: Settings) -> list[Listener]:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise BadListenersFile(f"{settings.listeners_file}: two listeners are called {twice[0]}")
     return listeners
+
+
+def http_listener(settings: Settings) -> Listener:
+    """The port for HL7 over HTTP."""
+    return Listener(name="http", port=settings.gateway_http_port, **_common(settings))
+
+
+def _common(settings: Settings) -> dict[str, Any]:
+    return {
+        "address": settings.bind,
+        "max_message": settings.mllp_max_message,
+        "frame_timeout": settings.mllp_frame_timeout,
+    }
 
 
 def _read_file(file: Path, common: Mapping[str, Any]) -> list[Listener]:

@@ -8,11 +8,11 @@ from twisted.internet import defer, task
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.tls import TLSMemoryBIOFactory
-from twisted.web.server import Site
 
 from libs.log import get_logger
 from libs.metrics import MLLP_CONNECTIONS, MLLP_DROPPED
-from services.mllp_gateway.http import Root
+from services.mllp_gateway.http import GatewaySite
+from services.mllp_gateway.http_ingest import Ingest
 from services.mllp_gateway.limits import Limits
 from services.mllp_gateway.listeners import Listener
 from services.mllp_gateway.ports import open_port
@@ -56,7 +56,7 @@ class Gateway:
         ]
         self._stopping = False
 
-    def start(self, listeners: Sequence[Listener], http_address: str, http_port: int) -> None:
+    def start(self, listeners: Sequence[Listener], http: Listener, http_token: str | None) -> None:
         """Open every port. Raises CannotListen, BadCertificate."""
         self._storage.start()
         for listener in listeners:
@@ -69,8 +69,8 @@ class Gateway:
             self._mllp_ports.append(port)
             log.info("listening", listener=listener.name, port=port.getHost().port)
         checks = {"redis": lambda: self._storage.problem, "mllp": self._problem}
-        site = Site(Root(checks))  # type: ignore[no-untyped-call]
-        self._http_port = self._open(http_address, http_port, site, proxy=False)
+        ingest = Ingest(http, self._receiver, self._limits, http_token)
+        self._http_port = self._open(http.address, http.port, GatewaySite(checks, ingest), proxy=False)
         log.info("listening", listener="http", port=self._http_port.getHost().port)
 
     @defer.inlineCallbacks
