@@ -57,7 +57,7 @@ KNOWN = frozenset(
 )
 
 # What `make run` tells other programs in `.run/env`; no service reads them.
-TOLD = frozenset({"EHR_API_KEY", "EHR_FHIR", "EHR_HL7_HTTP", "EHR_MLLP", "EHR_PIDS"})
+TOLD = frozenset({"EHR_API_KEY", "EHR_FHIR", "EHR_HL7_HTTP", "EHR_MLLP", "EHR_MLLPS", "EHR_PIDS"})
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 

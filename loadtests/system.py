@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from libs.embedded.process import free_port
 
 START_WITHIN = 120.0  # seconds
-_PORTS = ("EHR_MLLP_PORT", "EHR_GATEWAY_HTTP_PORT", "EHR_FHIR_PORT", "EHR_TRANSFORMER_PORT")
+_PORTS = ("EHR_MLLP_PORT", "EHR_MLLPS_PORT", "EHR_GATEWAY_HTTP_PORT", "EHR_FHIR_PORT", "EHR_TRANSFORMER_PORT")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -58,12 +59,12 @@ def run(settings: LocalSettings, home: Path, *, show: bool) -> NoReturn:
         upgrade(database_url)
         key = api_key(home, database_url)
 
-        environment = service_environment(settings, database_url, redis_url)
+        environment = service_environment(settings, home, database_url, redis_url)
         supervisor.start([Service(kind, settings, home, environment) for kind in SERVICES])
         told = facts(settings, database_url, redis_url, key)
         if show:
             demo.show(settings, key, say)
-        print(_summary(settings, key, home), flush=True)
+        print(_summary(told, home), flush=True)
         supervisor.watch(lambda pids: folder.write_env(home, {**told, "EHR_PIDS": pids}))
     finally:
         for number in SIGNALS:  # a second Ctrl-C must not interrupt the stopping
@@ -77,17 +78,18 @@ def say(text: str) -> None:
         print(f"ehrconnect: {text}", flush=True)
 
 
-def _summary(settings: LocalSettings, key: str, home: Path) -> str:
+def _summary(told: Mapping[str, str], home: Path) -> str:
     return f"""EHRConnect is running. Ctrl-C stops it.
 
-    HL7 v2 (MLLP)   {settings.host}:{settings.mllp_port}
-    FHIR R4         {settings.fhir()}
-    API key         {key}
-    Logs            {home}/log
-    For scripts     {home}/env
+    HL7 v2 over MLLP       {told["EHR_MLLP"]}
+    HL7 v2 over MLLP, TLS  {told["EHR_MLLPS"]}
+    HL7 v2 over HTTP       {told["EHR_HL7_HTTP"]}
+    FHIR R4                {told["EHR_FHIR"]}
+    API key                {told["EHR_API_KEY"]}
+    Logs, for scripts      {home}/log, {home}/env
 
-    .venv/bin/ehrconnect send FILE --to {settings.host}:{settings.mllp_port}
-    curl -H 'Authorization: Bearer {key}' '{settings.fhir()}/Patient?_count=3'
+    .venv/bin/ehrconnect send FILE --to {told["EHR_MLLP"]}
+    curl -H 'Authorization: Bearer {told["EHR_API_KEY"]}' '{told["EHR_FHIR"]}/Patient?_count=3'
 """
 
 

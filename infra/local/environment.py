@@ -2,14 +2,19 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from pydantic import SecretStr
 
+from infra.local.certificate import self_signed
 from libs.settings import Port, ServiceSettings
 
 
 class LocalSettings(ServiceSettings):
     mllp_port: Port = 2575
+    mllps_port: Port = 2576
+    mllps_certificate: Path | None = None  # None: one of our own
+    mllps_key: Path | None = None
     gateway_http_port: Port = 2580
     fhir_port: Port = 8000
     transformer_port: Port = 9101
@@ -25,6 +30,7 @@ class LocalSettings(ServiceSettings):
         """Every port that the services listen on, by the variable that moves it."""
         return {
             "EHR_MLLP_PORT": self.mllp_port,
+            "EHR_MLLPS_PORT": self.mllps_port,
             "EHR_GATEWAY_HTTP_PORT": self.gateway_http_port,
             "EHR_FHIR_PORT": self.fhir_port,
             "EHR_TRANSFORMER_PORT": self.transformer_port,
@@ -34,17 +40,30 @@ class LocalSettings(ServiceSettings):
         return f"http://{self.host}:{self.fhir_port}/fhir/R4"
 
 
-def service_environment(settings: LocalSettings, database_url: str, redis_url: str) -> dict[str, str]:
+def service_environment(
+    settings: LocalSettings, home: Path, database_url: str, redis_url: str
+) -> dict[str, str]:
     """The environment of a service: ours, with every address spelt out."""
-    ports = {name: str(port) for name, port in settings.ports().items()}
-    urls = {"EHR_DATABASE_URL": database_url, "EHR_REDIS_URL": redis_url}
-    return {**os.environ, **ports, **urls, "PYTHONUNBUFFERED": "1"}
+    certificate, key = settings.mllps_certificate, settings.mllps_key
+    if not certificate or not key:
+        certificate, key = self_signed(home)
+    return {
+        **os.environ,
+        **{name: str(port) for name, port in settings.ports().items()},
+        "EHR_MLLPS_CERTIFICATE": str(certificate),
+        "EHR_MLLPS_KEY": str(key),
+        "EHR_DATABASE_URL": database_url,
+        "EHR_REDIS_URL": redis_url,
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
 def facts(settings: LocalSettings, database_url: str, redis_url: str, key: str) -> Mapping[str, str]:
     """What `.run/env` says, but for the processes."""
     return {
         "EHR_MLLP": f"{settings.host}:{settings.mllp_port}",
+        "EHR_MLLPS": f"{settings.host}:{settings.mllps_port}",
+        "EHR_HL7_HTTP": f"http://{settings.host}:{settings.gateway_http_port}/hl7",
         "EHR_FHIR": settings.fhir(),
         "EHR_API_KEY": key,
         "EHR_DATABASE_URL": database_url,

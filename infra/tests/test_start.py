@@ -12,7 +12,7 @@ from infra.local import folder
 from infra.local.environment import LocalSettings
 from infra.local.leftovers import record, stop_leftovers
 from infra.local.ports import require_free
-from libs.embedded.process import NotStarted, Server
+from libs.embedded.process import NotStarted, Server, free_port
 
 
 def test_a_port_in_use_names_the_port_and_the_variable_that_moves_it() -> None:
@@ -82,5 +82,5 @@ def test_a_stranger_with_a_recycled_pid_is_left_alone(tmp_path: Path) -> None:
 
 
 def _settings(**ports: int) -> LocalSettings:
-    free = {"mllp_port": 0, "gateway_http_port": 23451, "fhir_port": 23452, "transformer_port": 23453}
-    return LocalSettings.model_validate({**free, **ports})
+    names = ("mllp_port", "mllps_port", "gateway_http_port", "fhir_port", "transformer_port")
+    return LocalSettings.model_validate({**{name: free_port() for name in names}, **ports})

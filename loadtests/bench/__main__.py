@@ -27,8 +27,7 @@ def main() -> None:
 
 
 def _acks() -> Iterable[Result]:
-    rows = [mllp_ack.measure(connections, SECONDS) for connections in (1, 10, 100)]
-    yield Result("acks", "Durable ACKs, the gateway and Redis alone", rows)
+    yield Result("acks", "Durable ACKs, the gateway and Redis alone", mllp_ack.figures(SECONDS))
 
 
 MEASUREMENTS: dict[str, Callable[[], Iterable[Result]]] = {
