@@ -148,9 +148,8 @@ class Context:
         known = self._entries.get(entry.full_url)
         if known is None:
             self._entries[entry.full_url] = entry
-        else:  # the same thing, stated twice: what is new in the second is added to the first
-            for name, value in entry.resource.items():
-                known.resource.setdefault(name, value)
+        else:
+            _add_new(known.resource, entry.resource)
         return {"reference": entry.full_url}
 
     def entries(self) -> list[Entry]:
@@ -169,6 +168,16 @@ def removed(segment: Segment, elements: Mapping[int, Sequence[str]], resource: E
         for name in names
         if name not in resource
     ]
+
+
+def _add_new(known: Element, again: Element) -> None:
+    """Add what a second statement of the same thing says beyond the first; the first wins a conflict."""
+    for name, value in again.items():
+        before = known.setdefault(name, value)
+        if isinstance(before, list) and before is not value:
+            before += [part for part in value if part not in before]
+        elif name == "name" and before != value and value not in known.get("alias", []):
+            known.setdefault("alias", []).append(value)
 
 
 def _replaced_choices(resource: Element) -> list[str]:

@@ -12,7 +12,11 @@ from libs.hl7v2.message import Message
 from libs.mapping.inbound.config import MappingConfig
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.messages.adt import adt
+from libs.mapping.inbound.messages.mdm import mdm
+from libs.mapping.inbound.messages.orders import orders
 from libs.mapping.inbound.messages.oru import oru
+from libs.mapping.inbound.messages.siu import siu
+from libs.mapping.inbound.messages.vxu import vxu
 from libs.mapping.inbound.report import Report
 from libs.mapping.inbound.segments import msh
 from libs.mapping.inbound.structure import Patient, patients
@@ -38,7 +42,14 @@ Map = Callable[[Patient, Context], list[Reference]]
 # The map of each message type (MSH-9.1), for one patient of it; it returns what the message is about.
 MAPS: dict[str, Map] = {
     "ADT": adt,
+    "BAR": adt,
+    "MDM": mdm,
     "ORU": oru,
+    "SIU": siu,
+    "VXU": vxu,
+    **dict.fromkeys(("ORM", "OML", "OMG", "OMP", "OMS", "OMN", "OMD", "OMI", "OMB", "OSR"), orders),
+    **dict.fromkeys(("ORR", "ORL", "ORG", "ORP", "ORS", "ORN", "ORD", "ORI", "ORB"), orders),
+    **dict.fromkeys(("RDE", "RDS", "RGV", "RAS", "RRE", "RRD", "RRG", "RRA"), orders),
 }
 
 # Resources that many messages share: that one of them came up in a message says nothing about its origin.

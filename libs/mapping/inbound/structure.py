@@ -10,6 +10,7 @@ from libs.hl7v2.message import Segment
 
 # Segments that state what is ordered; each needs an order of its own.
 DETAILS = frozenset({"OBR", "RQD", "RQ1", "RXO", "RXE", "RXD", "RXG", "RXA", "ODS", "ODT"})
+PHARMACY = frozenset({"RXO", "RXE", "RXD", "RXG", "RXA"})
 
 
 @dataclass(slots=True, eq=False)
@@ -81,8 +82,9 @@ def patients(segments: Iterable[Segment]) -> list[Patient]:
         patient = found[-1]
         if name in _OF_PATIENT:
             patient.segments.append(segment)
-        elif name == "ORC" or (name in DETAILS and (order is None or order.detail is not None)):
-            order = _place(Order(), segment)
+        elif name == "ORC" or (name in DETAILS and (order is None or _begins_another(order, segment))):
+            shared = order.orc if order and name in PHARMACY and order.detail else None
+            order = _place(Order(orc=shared), segment)
             patient.orders.append(order)
         elif order is not None:
             _place(order, segment)
@@ -98,11 +100,20 @@ def patients(segments: Iterable[Segment]) -> list[Patient]:
     return found
 
 
+def _begins_another(order: Order, detail: Segment) -> bool:
+    """Whether a detail is of another order; one can be stated (RXO), encoded (RXE) and dispensed (RXD)."""
+    if order.detail is None:
+        return False
+    if detail.name in PHARMACY and order.detail.name in PHARMACY:
+        return detail.name == order.detail.name or order.first(detail.name) is not None
+    return True
+
+
 def _place(order: Order, segment: Segment) -> Order:
     name = segment.name
     if name == "ORC":
         order.orc = segment
-    elif name in DETAILS:
+    elif name in DETAILS and order.detail is None:
         order.detail = segment
     elif name == "OBX":
         order.results.append(Result(segment, specimen=order.specimens[-1] if order.specimens else None))

@@ -68,8 +68,9 @@ def structured_numeric(value: Value, unit: Element) -> Element:
         }
     if separator == "-" and first is not None and second is not None:
         return {"valueRange": {"low": {"value": first} | unit, "high": {"value": second} | unit}}
-    if not separator and second is None and first is not None and comparator in COMPARATORS | {"", "="}:
-        return {"valueQuantity": element(value=first, comparator=_legal(comparator)) | unit}
+    if separator not in {":", "/", "-"} and first is not None and comparator in COMPARATORS | {"", "="}:
+        more = _original(as_written) if separator or second is not None else {}
+        return {"valueQuantity": more | element(value=first, comparator=_legal(comparator)) | unit}
     return _string(as_written, unit) if as_written else {}
 
 

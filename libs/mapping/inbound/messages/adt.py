@@ -5,21 +5,16 @@ for ADT_A03, which has the segments of ADT_A01.
 """
 
 from libs.mapping.inbound.context import Context, Reference
-from libs.mapping.inbound.messages.subject import subject
-from libs.mapping.inbound.segments import al1, gt1, in1, obx, pr1
+from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
+from libs.mapping.inbound.segments import obx, pr1
 from libs.mapping.inbound.structure import Patient
 
 
 def adt(group: Patient, context: Context) -> list[Reference]:
     """The patient, the visit and what the message states about them; returns what it is about."""
     about = subject(group, context)
-    for one in group.all("AL1"):
-        al1.allergy(one, context, about.patient)
+    allergies_and_coverage(group, context, about)
     for one in group.all("PR1"):
         pr1.procedure(one, context, about.patient, about.encounter)
-    for one in group.all("GT1"):
-        gt1.guarantor(one, context, about.patient)
-    for one in group.all("IN1"):
-        in1.coverage(one, context, about.patient)
     obx.loose_observations(group.results, context, about)
     return about.focus()

@@ -4,17 +4,16 @@ Source: v2-to-FHIR IG 1.0.0, ORU_R01.
 """
 
 from libs.mapping.inbound.context import Context, Reference, Subject
-from libs.mapping.inbound.messages.subject import subject
+from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
 from libs.mapping.inbound.order_numbers import Numbers, order_numbers
-from libs.mapping.inbound.segments import al1, obr, obx, orc, spm
+from libs.mapping.inbound.segments import obr, obx, orc, spm
 from libs.mapping.inbound.structure import Order, Patient, own_results
 
 
 def oru(group: Patient, context: Context) -> list[Reference]:
     """The patient and every report; returns what the message is about."""
     about = subject(group, context)
-    for one in group.all("AL1"):
-        al1.allergy(one, context, about.patient)
+    allergies_and_coverage(group, context, about)
     obx.loose_observations(group.results, context, about)
     numbers = order_numbers(group.orders, context, about.key)
     reports = [

@@ -3,7 +3,7 @@
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.element import Element, resource
-from libs.mapping.inbound.segments import dg1, nk1, pd1, pid, pv1
+from libs.mapping.inbound.segments import al1, dg1, gt1, in1, nk1, pd1, pid, pv1
 from libs.mapping.inbound.structure import Patient
 
 
@@ -22,6 +22,16 @@ def subject(group: Patient, context: Context) -> Subject:
     if (demographics := group.first("PD1")) is not None:
         pd1.living_will(demographics, context, patient)
     return Subject(patient, visit(group, context, patient, account))
+
+
+def allergies_and_coverage(group: Patient, context: Context, about: Subject) -> None:
+    """Write what else the group states about the patient: allergies, guarantors, insurance."""
+    for one in group.all("AL1"):
+        al1.allergy(one, context, about.patient)
+    for one in group.all("GT1"):
+        gt1.guarantor(one, context, about.patient)
+    for one in group.all("IN1"):
+        in1.coverage(one, context, about.patient)
 
 
 def person(

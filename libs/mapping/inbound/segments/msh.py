@@ -99,19 +99,23 @@ def _meta(msh: Segment, context: Context) -> Element:
 
 def _source(msh: Segment, context: Context) -> Element:
     sender = msh.first(3)
+    address = msh.first(24)
     name, software = sender.text(1).strip(), sender.text(2).strip()
-    endpoint = authority_uri(context, msh.first(24)) or authority_uri(context, sender)
+    if address:  # the network address names the source, the application is its software
+        name, software = address.text(1).strip() or name, name or software
+    endpoint = authority_uri(context, address) or authority_uri(context, sender)
     found = element(name=name or software, software=software, endpoint=endpoint)
     return found if endpoint else found | {"_endpoint": absent("unknown")}
 
 
 def _destination(msh: Segment, context: Context) -> list[Element]:
-    receiver = msh.first(5)
+    receiver, address = msh.first(5), msh.first(25)
     facility = organization(context, msh, 23) or organization_of_hd(context, msh.first(6))
-    if not receiver and facility is None:
+    if not receiver and not address and facility is None:
         return []
-    endpoint = authority_uri(context, msh.first(25)) or authority_uri(context, receiver)
-    found = element(name=receiver.text(1).strip(), endpoint=endpoint, receiver=facility)
+    endpoint = authority_uri(context, address) or authority_uri(context, receiver)
+    name = address.text(1).strip() or receiver.text(1).strip()
+    found = element(name=name, endpoint=endpoint, receiver=facility)
     return [found if endpoint else found | {"_endpoint": absent("unknown")}]
 
 

@@ -39,8 +39,8 @@ def contact(nk1: Segment, context: Context) -> Element | None:
 
 
 def related_person(nk1: Segment, context: Context, subject: Reference) -> Reference | None:
-    """NK1[RelatedPerson], None when the segment names nobody."""
-    names = human_names(context, nk1, 2) or human_names(context, nk1, 30)
+    """NK1[RelatedPerson], None when the segment says nothing of a person."""
+    names = human_names(context, nk1, 2) + human_names(context, nk1, 30)
     identifiers = cx_identifiers(context, nk1, 33) + cx_identifiers(context, nk1, 12)
     if ssn := nk1.text(37).strip():
         us = context.config.jurisdiction == "US"
@@ -48,8 +48,6 @@ def related_person(nk1: Segment, context: Context, subject: Reference) -> Refere
         identifiers.append(
             {"type": concept(TYPE_SYSTEM, "SS" if us else "SB"), "system": system, "value": ssn}
         )
-    if not names and not identifiers:
-        return None
     language = codeable_concept(context, nk1, 20)
     relationships = _relationships(nk1, context)
     found = resource(
@@ -58,19 +56,23 @@ def related_person(nk1: Segment, context: Context, subject: Reference) -> Refere
         patient=subject,
         relationship=relationships,
         name=names,
-        telecom=_telecoms(nk1, context) + telecoms(context, nk1, 31),
+        telecom=_telecoms(nk1, context) + telecoms(context, nk1, 31) + telecoms(context, nk1, 41),
         gender=context.code(SEX, nk1.text(15).strip(), nk1, 15),
         birthDate=times.date(context, nk1, 16),
         address=addresses(context, nk1, 4) + addresses(context, nk1, 32),
         period=_period(nk1, context),
         communication=[{"language": language}] if language else [],
     )
+    if len(found) == 2:  # its type and its patient
+        return None
     return context.put(found, None, subject["reference"], *_key(identifiers, names, nk1))
 
 
 def _key(identifiers: list[Element], names: list[Element], nk1: Segment) -> tuple[str, ...]:
     if identifiers:
         return identifiers[0]["system"], identifiers[0]["value"]
+    if not names:
+        return "", nk1.text(3).strip(), nk1.text(1)
     name = names[0]
     spelled = " ".join([name.get("family", ""), *name.get("given", ())]).casefold()
     return spelled, nk1.text(3).strip()

@@ -104,11 +104,11 @@ def setting(
         subject.patient,
         subject.encounter,
         numbers.report,
-        specimens[0] if len(specimens) == 1 else None,
-        request,
-        effective(obr, context),
-        _observation_status(obr),
-        _observation_category(obr),
+        specimen=specimens[0] if len(specimens) == 1 else None,
+        request=request,
+        effective=effective(obr, context),
+        status=_observation_status(obr),
+        category=_observation_category(obr),
     )
 
 

@@ -53,6 +53,7 @@ class Setting:
     key: tuple[str, ...]
     specimen: Reference | None = None
     request: Reference | None = None
+    part_of: Reference | None = None  # the act it was observed in (an immunization)
     effective: Element = field(default_factory=dict)
     status: str = "unknown"  # where OBX-11 is silent
     category: list[Element] = field(default_factory=list)
@@ -117,6 +118,7 @@ def observation(group: Sequence[Result], setting: Setting, context: Context) -> 
         extension=_extensions(obx, context) + value.pop("extension", []),
         identifier=[identifier] if identifier else [],
         basedOn=[setting.request] if setting.request else [],
+        partOf=[setting.part_of] if setting.part_of else [],
         status=status,
         category=_category(obx, setting),
         code=code,

@@ -4,6 +4,8 @@ Source: v2-to-FHIR IG 1.0.0, ORC[ServiceRequest], OBR[ServiceRequest]. Where bot
 the guide takes neither. The status: ORC-5, else ORC-1.
 """
 
+from collections.abc import Sequence
+
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
@@ -38,7 +40,13 @@ _RESULTED = frozenset({"F", "C"})  # OBR-25: there is a final result
 
 
 def service_request(
-    order: Order, numbers: Numbers, context: Context, subject: Subject, specimens: list[Reference]
+    order: Order,
+    numbers: Numbers,
+    context: Context,
+    subject: Subject,
+    specimens: Sequence[Reference] = (),
+    *,
+    reasons: Sequence[Reference] = (),
 ) -> Reference | None:
     """ORC[ServiceRequest] and OBR[ServiceRequest]; None when the group has neither."""
     orc, obr = order.orc, order.detail if order.detail and order.detail.name == "OBR" else None
@@ -51,7 +59,8 @@ def service_request(
         intent=_INTENTS.get(obr.text(11).strip(), "order") if obr else "order",
         subject=subject.patient,
         encounter=subject.encounter,
-        specimen=specimens,
+        specimen=list(specimens),
+        reasonReference=list(reasons),
         **(_of_orc(orc, context) if orc is not None else {}),
     )
     detail = _of_obr(obr, context) if obr is not None else {}

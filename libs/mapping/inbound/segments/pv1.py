@@ -18,7 +18,7 @@ from libs.mapping.inbound.element import Element, coding, concept, element, exte
 from libs.terminology.concept_map import concept_map
 
 FIELDS = frozenset(
-    {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19, 36, 37, 38, 40, 42, 44, 45, 50, 52}
+    {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19, 36, 37, 38, 40, 42, 43, 44, 45, 50, 52}
 )
 PV2_FIELDS = frozenset({1, 3, 8, 9, 11, 12, 13, 25, 38})
 NULLS = {4: ("type",), 10: ("serviceType",), 3: ("location",)}
@@ -151,7 +151,7 @@ def _period(pv1: Segment, context: Context) -> Element:
 
 
 def _hospitalization(pv1: Segment, context: Context) -> Element:
-    discharged_to = (pv1.text(37) or pv1.text(37, 2)).strip()
+    discharged_to = (pv1.text(37, 1, 2) or pv1.text(37)).strip()
     return element(
         preAdmissionIdentifier=cx_identifier(context, pv1.first(5), pv1, 5, "preadmission"),
         admitSource=codeable_concept(context, pv1, 14, table="0023"),
@@ -173,6 +173,7 @@ def _locations(pv1: Segment, pv2: Segment | None, context: Context) -> list[Elem
         (location(context, pv1, 6), "completed"),
         (location(context, pv1, 11), "active"),
         (location(context, pv1, 42), "reserved"),
+        (location(context, pv1, 43), "completed"),
         (location(context, pv2, 1) if pv2 is not None else None, "planned"),
     ]
     return [{"location": place, "status": state} for place, state in places if place]

@@ -17,6 +17,10 @@ from libs.terminology.concept_map import concept_map
 
 FIELDS = frozenset({1, 2, 3, 4, 6, 7, 8, 12, 14, 17, 18, 20, 21, 24, 27, 30, 31, 32})
 OBR_FIELDS = frozenset({7, 8, 9, 10, 14, 15, 39})
+# Sections of table 0074 that look at the patient, not at a specimen.
+IMAGING = frozenset(
+    {"RAD", "CT", "CTH", "NMR", "NMS", "RUS", "OUS", "VUS", "XRC", "RX", "CUS", "EC", "EN", "NRS", "PF"}
+)
 TYPE = concept_map("0487", "SpecimenType")
 ADDITIVE = concept_map("0371", "AdditivePreservative")
 METHOD = concept_map("0488", "SpecimenCollectionMethod")
@@ -27,20 +31,19 @@ BODY_SITE = concept_map("0163", "BodySite")
 
 
 def specimens(order: Order, numbers: Numbers, context: Context, patient: Reference) -> list[Reference]:
-    """The specimens of an order: one an SPM, else the one that OBR describes."""
+    """The specimens of an order: one an SPM, else the one that OBR describes (OBR[Specimen]).
+
+    An examination by imaging has none.
+    """
     if order.specimens:
-        return [specimen(spm, order, numbers, context, patient) for spm in order.specimens]
+        return [specimen(spm, numbers, context, patient) for spm in order.specimens]
     obr = order.detail
-    if (
-        obr is None
-        or obr.name != "OBR"
-        or not (obr.first(15) or obr.first(9) or obr.first(14) or obr.first(39))
-    ):
+    if obr is None or obr.name != "OBR" or obr.text(24).strip() in IMAGING:
         return []
     return [specimen_of_obr(obr, numbers, context, patient)]
 
 
-def specimen(spm: Segment, order: Order, numbers: Numbers, context: Context, patient: Reference) -> Reference:
+def specimen(spm: Segment, numbers: Numbers, context: Context, patient: Reference) -> Reference:
     """SPM[Specimen]."""
     context.use(spm, FIELDS)
     identifiers = _numbers(context, spm.first(2)) + cx_identifiers(context, spm, 31, "specimen")
@@ -58,11 +61,7 @@ def specimen(spm: Segment, order: Order, numbers: Numbers, context: Context, pat
         type=codeable_concept(context, spm, 4, TYPE),
         subject=patient,
         receivedTime=times.date_time(context, spm, 18),
-        parent=[
-            {"type": "Specimen", "identifier": one}
-            for value in spm.repetitions(3)
-            for one in _numbers(context, value)
-        ],
+        parent=[parent for value in spm.repetitions(3) if (parent := _parent(context, value, patient))],
         collection=element(
             quantity=quantity(context, spm.first(12)),
             method=codeable_concept(context, spm, 7, METHOD),
@@ -116,6 +115,15 @@ def _collected(context: Context, taken: Value, spm: Segment) -> Element:
     if taken.text(2):
         return element(collectedPeriod=times.period(context, taken, spm, 17))
     return element(collectedDateTime=times.date_time_of(context, taken.text(1), spm, 17))
+
+
+def _parent(context: Context, eip: Value, patient: Reference) -> Reference | None:
+    """The specimen that another one was taken from, as far as its numbers tell."""
+    numbers = _numbers(context, eip)
+    if not numbers:
+        return None
+    found = resource("Specimen", identifier=numbers, subject=patient)
+    return context.put(found, None, "specimen", numbers[-1]["value"], patient["reference"])
 
 
 def _numbers(context: Context, eip: Value) -> list[Element]:

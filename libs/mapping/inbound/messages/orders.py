@@ -1,0 +1,73 @@
+"""Orders: ORM, OML, OMG, OMP, OMS, OMN, OMD, OMI, OMB, RDE, RDS, RGV, RAS and the answers to them.
+
+Source: v2-to-FHIR IG 1.0.0, ORM_O01, OML_O21, and RXO, RXE, RXR, TQ1 maps; what an order's detail segment
+is decides what it becomes, whatever the message is called.
+"""
+
+from libs.mapping.inbound.context import Context, Reference, Subject
+from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
+from libs.mapping.inbound.order_numbers import Numbers, order_numbers
+from libs.mapping.inbound.segments import dg1, obr, obx, orc, rx, rxa, rxd, spm, supply
+from libs.mapping.inbound.structure import Order, Patient
+
+
+def orders(group: Patient, context: Context) -> list[Reference]:
+    """The patient and every order; returns what the message is about."""
+    about = subject(group, context)
+    allergies_and_coverage(group, context, about)
+    obx.loose_observations(group.results, context, about)
+    numbers = order_numbers(group.orders, context, about.key)
+    found = [
+        reference
+        for order, number in zip(group.orders, numbers, strict=True)
+        if (reference := _order(order, number, about, context))
+    ]
+    return found or about.focus()
+
+
+def _order(order: Order, numbers: Numbers, about: Subject, context: Context) -> Reference | None:
+    detail = order.detail.name if order.detail is not None else ""
+    if detail in {"RXO", "RXE"}:
+        request = rx.medication_request(order, numbers, context, about)
+        dispensed = rxd.dispense(order, numbers, context, about, request)
+        _observations(order, numbers, about, context, request=request, specimens=[])
+        return dispensed or request
+    if detail in {"RXD", "RXG"}:
+        return rxd.dispense(order, numbers, context, about, None)
+    if detail == "RXA":
+        return rxa.administration(order, numbers, context, about)
+    if detail in {"ODS", "ODT"}:
+        return supply.nutrition_order(order, numbers, context, about)
+    if detail in {"RQD", "RQ1"}:
+        return supply.supply_request(order, numbers, context, about)
+    specimens = spm.specimens(order, numbers, context, about.patient) if _has_specimen(order) else []
+    reasons = _reasons(order, about, context)
+    request = orc.service_request(order, numbers, context, about, specimens, reasons=reasons)
+    _observations(order, numbers, about, context, request=request, specimens=specimens)
+    return request
+
+
+def _has_specimen(order: Order) -> bool:
+    """Whether the order states a specimen, or one could be meant: one taken, not one to be taken."""
+    detail = order.detail
+    return bool(order.specimens) or (
+        detail is not None and any(detail.first(field) for field in (9, 14, 15, 39))
+    )
+
+
+def _reasons(order: Order, about: Subject, context: Context) -> list[Reference]:
+    found = (dg1.condition(one, context, about.patient, about.encounter) for one in order.all("DG1"))
+    return [reference for reference in found if reference]
+
+
+def _observations(
+    order: Order,
+    numbers: Numbers,
+    about: Subject,
+    context: Context,
+    *,
+    request: Reference | None,
+    specimens: list[Reference],
+) -> None:
+    setting = obr.setting(order, numbers, context, about, request=request, specimens=specimens)
+    obx.observations(order.results, setting, context)
