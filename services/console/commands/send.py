@@ -3,10 +3,12 @@
 import argparse
 import asyncio
 import os
+import ssl
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -24,22 +26,33 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="HL7 v2, one or more messages")
     parser.add_argument("--to", type=address, required=True, metavar="HOST:PORT")
     parser.add_argument("--connections", type=_positive, default=1, metavar="N", help="at a time (1)")
+    parser.add_argument("--tls", action="store_true", help="over TLS")
+    parser.add_argument("--ca", type=Path, metavar="FILE", help="authorities to trust, PEM (the system's)")
     parser.add_argument("--rate", type=float, default=0, metavar="N", help="messages a second at most")
 
 
 def run(options: argparse.Namespace) -> int:
     """0 when every message was accepted."""
     messages = [(file, message) for file in options.files for message in read_messages(file)]
+    host, port = options.to
+    receiver = Receiver(host, port, ssl.create_default_context(cafile=options.ca) if options.tls else None)
     started = time.monotonic()
-    outcomes = asyncio.run(_send(messages, options.to, options.connections, options.rate))
+    outcomes = asyncio.run(_send(messages, receiver, options.connections, options.rate))
     seconds = time.monotonic() - started
     counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
     print(f"{len(messages)} messages in {seconds:.1f} s: {counts or 'nothing to send'}")
     return 0 if outcomes["accepted"] == len(messages) else 1
 
 
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+
+
 async def _send(
-    messages: Sequence[tuple[Path, bytes]], to: tuple[str, int], connections: int, rate: float
+    messages: Sequence[tuple[Path, bytes]], to: Receiver, connections: int, rate: float
 ) -> Counter[str]:
     """What became of the messages, counted: accepted, refused, unanswered."""
     outcomes: Counter[str] = Counter()
@@ -53,7 +66,7 @@ async def _send(
 
 async def _connection(
     waiting: Iterator[tuple[Path, bytes]],
-    to: tuple[str, int],
+    to: Receiver,
     paces: Iterator[float],
     outcomes: Counter[str],
 ) -> None:
@@ -61,7 +74,7 @@ async def _connection(
     line: _Line | None = None
     for file, message in waiting:
         await asyncio.sleep(max(0.0, next(paces) - time.monotonic()))
-        line = line or await _Line.to(*to)
+        line = line or await _Line.to(to)
         try:
             answer = await line.exchange(message)
         except (OSError, TimeoutError) as error:
@@ -87,12 +100,16 @@ class _Line:
         self._decoder = FrameDecoder(LARGEST_ANSWER)
 
     @classmethod
-    async def to(cls, host: str, port: int) -> "_Line":
+    async def to(cls, receiver: Receiver) -> "_Line":
         try:
-            return cls(*await asyncio.open_connection(host, port))
+            return cls(*await asyncio.open_connection(receiver.host, receiver.port, ssl=receiver.tls))
+        except ssl.SSLError as error:
+            raise CommandError(f"no TLS with {receiver.host}:{receiver.port}: {error.reason}") from None
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-            raise CommandError(f"{host}:{port} cannot be reached: {reason or error}") from None
+            raise CommandError(
+                f"{receiver.host}:{receiver.port} cannot be reached: {reason or error}"
+            ) from None
 
     async def exchange(self, message: bytes) -> bytes:
         """The answer to the message. Raises OSError when there is none, TimeoutError, CommandError."""
@@ -109,6 +126,14 @@ class _Line:
 
     def close(self) -> None:
         self._writer.close()
+
+
+def _problem(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS: {error.reason}"
+    if error.errno and error.errno > 0:
+        return os.strerror(error.errno)  # asyncio's own text repeats the address
+    return error.strerror or "it closed the connection"
 
 
 def _refusal(answer: bytes) -> str:
