@@ -1,0 +1,1 @@
+"""The FHIR R4 API: a Starlette application over the store."""

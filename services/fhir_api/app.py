@@ -1,0 +1,83 @@
+"""The FHIR API's table of contents: its routes, its layers, and what it holds open while it runs."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from libs import log
+from libs.settings import load
+from services.fhir_api import health, metadata
+from services.fhir_api.authentication import Authenticate
+from services.fhir_api.errors import HANDLERS
+from services.fhir_api.interactions import create, history, read, search, update, vread
+from services.fhir_api.negotiation import require_acceptable
+from services.fhir_api.observation import Observe
+from services.fhir_api.runtime import open_runtime
+from services.fhir_api.settings import Settings
+
+BASE = "/fhir/R4"
+
+Interaction = Callable[[Request], Awaitable[Response]]
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The application; its lifespan opens and closes the database pools."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with open_runtime(settings) as runtime:
+            app.state.runtime = runtime
+            yield
+
+    app = Starlette(
+        routes=[
+            Route("/health/live", health.live),
+            Route("/health/ready", health.ready),
+            Route("/health", health.system),
+            Route("/metrics", health.metrics),
+            _route(f"{BASE}/metadata", GET=metadata.capabilities),
+            Mount(BASE, routes=fhir_routes(), middleware=[Middleware(Authenticate)]),
+        ],
+        middleware=[Middleware(Observe), Middleware(GZipMiddleware, minimum_size=1024, compresslevel=1)],
+        exception_handlers=dict(HANDLERS),
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def fhir_routes() -> list[Route]:
+    """Every path under the base that needs a credential, each with its interactions by method."""
+    return [
+        _route("/{type}/_search", POST=search.search_by_post),
+        _route("/{type}/{id}", GET=read.read, PUT=update.update),
+        _route("/{type}", GET=search.search, POST=create.create, PUT=update.update_by_query),
+        _route("/{type}/{id}/_history", GET=history.history),
+        _route("/{type}/{id}/_history/{version}", GET=vread.vread),
+    ]
+
+
+def from_environment() -> Starlette:
+    """The application of one uvicorn worker process."""
+    settings = load(Settings)
+    log.configure("fhir-api", settings.log_level)
+    return create_app(settings)
+
+
+def _route(path: str, **by_method: Interaction) -> Route:
+    # One Route a path: of several, Starlette would name only the first one's methods in a 405's Allow.
+    by_method |= {"HEAD": by_method["GET"]} if "GET" in by_method else {}
+
+    async def endpoint(request: Request) -> Response:
+        interaction = by_method[request.method]
+        request.state.interaction = interaction.__name__
+        require_acceptable(request)
+        return await interaction(request)
+
+    return Route(path, endpoint, methods=list(by_method))

@@ -1,0 +1,65 @@
+"""What one process of the API holds open: its pools, its cache of keys, its signer of links."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from starlette.requests import Request
+
+from libs.metrics import POOL_IN_USE, POOL_SIZE
+from libs.store.engine import AsyncPool, Pool, open_async_pool, open_pool
+from libs.store.organizations import authenticate
+from services.fhir_api.authentication import Keys
+from services.fhir_api.search.paging import Pages
+from services.fhir_api.settings import Settings
+
+_GAUGES_EVERY = 5.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    settings: Settings
+    readers: AsyncPool
+    writers: Pool
+    keys: Keys
+    pages: Pages
+
+
+@asynccontextmanager
+async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
+    """A process's runtime; the database may still be away, connections are made when they are needed."""
+    url = settings.database_url.get_secret_value()
+    writing = max(1, settings.database_pool // 3)
+    readers = open_async_pool(url, max(1, settings.database_pool - writing))
+    writers = open_pool(url, writing)
+    await readers.open()
+    gauges = asyncio.create_task(_measure(readers, writers))
+    try:
+        yield Runtime(
+            settings=settings,
+            readers=readers,
+            writers=writers,
+            keys=Keys(partial(authenticate, readers)),
+            pages=Pages(settings.paging_key()),
+        )
+    finally:
+        gauges.cancel()
+        await readers.close()
+        await asyncio.to_thread(writers.close)
+
+
+def runtime(request: Request) -> Runtime:
+    opened: Runtime = request.app.state.runtime
+    return opened
+
+
+async def _measure(*pools: AsyncPool | Pool) -> None:
+    while True:
+        stats: list[dict[str, Any]] = [pool.get_stats() for pool in pools]
+        size = sum(found["pool_size"] for found in stats)
+        POOL_SIZE.set(size)
+        POOL_IN_USE.set(size - sum(found["pool_available"] for found in stats))
+        await asyncio.sleep(_GAUGES_EVERY)
