@@ -1,4 +1,4 @@
-"""The gateway killed again and again, while senders resend what was not acknowledged."""
+"""The gateway, or its Redis, killed again and again, while senders resend what was not acknowledged."""
 
 import asyncio
 import os
@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from libs.embedded.redis import Redis
 from services.mllp_gateway.tests.harness import GatewayProcess, adt, framed, stored
 
@@ -15,9 +17,12 @@ KILLS = int(os.environ.get("KILLS", "4"))
 SENDERS = 50
 
 
-def test_nothing_acknowledged_is_lost_and_order_holds(tmp_path: Path, durable_redis: Redis) -> None:
+@pytest.mark.parametrize("victim", ["gateway", "redis"])
+def test_nothing_acknowledged_is_lost_and_order_holds(
+    tmp_path: Path, durable_redis: Redis, victim: str
+) -> None:
     """KILLS=100 for the long form."""
-    acknowledged = asyncio.run(_send_through_kills(tmp_path, durable_redis))
+    acknowledged = asyncio.run(_send_through_kills(tmp_path, durable_redis, victim))
 
     kept: dict[int, dict[str, int]] = defaultdict(dict)  # sender -> message id -> number, in lane order
     for envelope in stored(durable_redis.url()):
@@ -29,7 +34,7 @@ def test_nothing_acknowledged_is_lost_and_order_holds(tmp_path: Path, durable_re
         assert numbers in (list(range(count)), list(range(count + 1)))  # the last may be unanswered
 
 
-async def _send_through_kills(folder: Path, redis: Redis) -> list[int]:
+async def _send_through_kills(folder: Path, redis: Redis, victim: str) -> list[int]:
     """How many messages each sender got acknowledged."""
     acknowledged, progress = [0] * SENDERS, asyncio.Event()
     gateway = GatewayProcess(folder, redis.url())
@@ -40,8 +45,12 @@ async def _send_through_kills(folder: Path, redis: Redis) -> list[int]:
             progress.clear()
             await progress.wait()
             await asyncio.sleep(random.uniform(0, 0.1))
-            gateway.kill()
-            gateway = GatewayProcess(folder, redis.url(), **ports)
+            if victim == "redis":
+                redis.kill()
+                await asyncio.to_thread(redis.start)
+            else:
+                gateway.kill()
+                gateway = GatewayProcess(folder, redis.url(), **ports)
     finally:
         for sender in senders:
             sender.cancel()
