@@ -11,6 +11,8 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
+from libs.fhir.json import dumps
+
 Resource = dict[str, Any]
 
 _UNION_BY: dict[str, tuple[str, ...]] = {
@@ -23,13 +25,16 @@ _BY_PART = ("meta", "period", "hospitalization")
 
 def merge(stored: Resource, stated: Resource, remove: Collection[str], keep: Collection[str]) -> Resource:
     """`stored` as `stated` updates it: `remove` are elements it deletes, `keep` those it leaves if stored."""
-    merged = {name: value for name, value in stored.items() if name.lstrip("_") not in remove}
+    merged = dict(stored)
+    for name in remove:
+        merged.pop(name, None)
+        merged.pop(f"_{name}", None)
     for name, value in stated.items():
-        if name in stored and name.lstrip("_") in keep:
+        if name in keep and name in stored:
             continue
         merged[name] = _merged(name, merged[name], value) if name in merged else value
-        if f"_{name}" not in stated:
-            merged.pop(f"_{name}", None)  # it extended the value that is now replaced
+        if f"_{name}" in merged and f"_{name}" not in stated:
+            del merged[f"_{name}"]  # it extended the value that is now replaced
     return merged
 
 
@@ -45,7 +50,7 @@ def dropped(stored: Resource, merged: Resource) -> tuple[str, ...]:
 
 def same(one: Any, other: Any) -> bool:
     """Whether two JSON values are equal to the digit: 1.10 is not 1.1, and true is not 1."""
-    return one == other and _same_digits(one, other)
+    return one == other and (dumps(one) == dumps(other) or _same_digits(one, other))
 
 
 def _merged(name: str, stored: Any, stated: Any) -> Any:

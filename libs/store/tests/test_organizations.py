@@ -63,6 +63,10 @@ def test_an_organization_sees_neither_the_others_nor_their_clients(pool: Pool) -
     with transaction(pool, "default") as connection:
         assert connection.execute("SELECT org_id FROM organization").fetchall() == [("default",)]
         assert connection.execute("SELECT name FROM api_client").fetchall() == []
+        assert [one.name for one in organizations.organizations(connection)] == [
+            "Default organization",
+            "North Hospital",
+        ]
 
 
 def test_a_value_that_postgresql_cannot_hold_is_the_messages_fault(pool: Pool) -> None:
