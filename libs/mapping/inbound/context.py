@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from urllib.parse import quote
 
 from libs.fhir.bundle import Entry
 from libs.hl7v2.message import NULL, Message, Segment, State
 from libs.mapping.inbound.config import MappingConfig
-from libs.mapping.inbound.element import Element
+from libs.mapping.inbound.element import Element, element
 from libs.mapping.inbound.identity import by_identifier, resource_id
 from libs.mapping.inbound.report import Position, Report, Uncoded, Warned
 from libs.terminology.concept_map import ConceptMap, Target
@@ -143,6 +144,11 @@ class Context:
         identity = resource_id(self.organization, kind, system, value)
         query = by_identifier(kind, system, value).partition("?")[2]
         return self._add(Entry(resource, f"urn:uuid:{identity}", "POST", kind, if_none_exist=query))
+
+    def describe(self, reference: Reference, **more: Any) -> None:
+        """Add elements to a resource of this message."""
+        entry = self._entries[reference["reference"]]
+        _add_new(entry.resource, element(**more))
 
     def _add(self, entry: Entry) -> Reference:
         known = self._entries.get(entry.full_url)

@@ -15,6 +15,7 @@ from libs.mapping.inbound.messages.adt import adt
 from libs.mapping.inbound.messages.mdm import mdm
 from libs.mapping.inbound.messages.orders import orders
 from libs.mapping.inbound.messages.oru import oru
+from libs.mapping.inbound.messages.others import dft, mfn, ppr, ref, rsp
 from libs.mapping.inbound.messages.siu import siu
 from libs.mapping.inbound.messages.vxu import vxu
 from libs.mapping.inbound.report import Report
@@ -43,14 +44,24 @@ Map = Callable[[Patient, Context], list[Reference]]
 MAPS: dict[str, Map] = {
     "ADT": adt,
     "BAR": adt,
+    "DFT": dft,
     "MDM": mdm,
+    "MFN": mfn,
     "ORU": oru,
+    "OUL": oru,
+    "REF": ref,
+    "RRI": ref,
+    "RSP": rsp,
     "SIU": siu,
+    "SRM": siu,
     "VXU": vxu,
+    **dict.fromkeys(("PPR", "PGL", "PPP"), ppr),
     **dict.fromkeys(("ORM", "OML", "OMG", "OMP", "OMS", "OMN", "OMD", "OMI", "OMB", "OSR"), orders),
     **dict.fromkeys(("ORR", "ORL", "ORG", "ORP", "ORS", "ORN", "ORD", "ORI", "ORB"), orders),
     **dict.fromkeys(("RDE", "RDS", "RGV", "RAS", "RRE", "RRD", "RRG", "RRA"), orders),
 }
+
+_SPECIMEN_FIRST = frozenset({"R22", "R23"})
 
 # Resources that many messages share: that one of them came up in a message says nothing about its origin.
 _SHARED = frozenset(
@@ -65,15 +76,15 @@ def map_message(message: Message, config: MappingConfig) -> Mapped:
     mapping = MAPS.get(kind)
     if mapping is None:
         raise Unmappable(f"messages of the type {kind[:10]!r} are not mapped (MSH-9)")
-    groups = patients(message.segments)
-    if kind == "ADT" and groups[0].first("PID") is None:
-        raise Unmappable("an ADT message without a PID segment says nothing about anybody")
+    groups = patients(message.segments, specimen_first=kind == "OUL" and context.event in _SPECIMEN_FIRST)
+    if kind == "ADT" and not any(group.first(name) for group in groups for name in ("PID", "PV1")):
+        raise Unmappable("an ADT message without PID and PV1 segments says nothing about anybody")
     focus = [reference for group in groups for reference in mapping(group, context)]
     targets = [
         {"reference": entry.full_url}
         for entry in context.entries()
         if entry.resource["resourceType"] not in _SHARED
     ]
-    msh.message_header(message.header, context, focus)
-    msh.provenance(message.header, context, message.first("EVN"), targets)
+    header = msh.message_header(message.header, context, focus)
+    msh.provenance(message.header, context, message.first("EVN"), targets, header)
     return Mapped(context.entries(), context.report(), f"{kind}^{context.event}" if context.event else kind)

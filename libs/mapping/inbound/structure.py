@@ -65,11 +65,14 @@ _OF_PATIENT = frozenset(
 )
 
 
-def patients(segments: Iterable[Segment]) -> list[Patient]:
+def patients(segments: Iterable[Segment], *, specimen_first: bool = False) -> list[Patient]:
     """The patients of a message, in order, each with its orders; MSH is nobody's.
 
     A PID begins a patient. An ORC begins an order, and so does a detail when the order at hand has one.
+    With `specimen_first` (OUL_R22, OUL_R23) the orders follow their specimen, and an ORC its OBR.
     """
+    if specimen_first:
+        segments = _orders_first(segments)
     found = [Patient()]
     order: Order | None = None
     for segment in segments:
@@ -97,6 +100,28 @@ def patients(segments: Iterable[Segment]) -> list[Patient]:
             patient.results[-1].notes.append(segment)
         else:
             patient.segments.append(segment)
+    return found
+
+
+def _orders_first(segments: Iterable[Segment]) -> list[Segment]:
+    """The segments of specimens that precede their orders, each behind every one of its orders."""
+    found: list[Segment] = []
+    specimen: list[Segment] = []
+    order: list[Segment] = []
+    for segment in [*segments, None]:
+        name = segment.name if segment is not None else ""
+        if order and (segment is None or name in {"SPM", "OBR"}):
+            orc = [one for one in order if one.name == "ORC"]
+            found += orc + [one for one in order if one.name != "ORC"] + specimen
+            order = []
+        if segment is None:
+            break
+        if name == "SPM":
+            specimen = [segment]
+        elif name == "OBR" or order:
+            order.append(segment)
+        else:
+            (specimen if specimen else found).append(segment)
     return found
 
 

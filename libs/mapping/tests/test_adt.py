@@ -334,7 +334,7 @@ def test_an_observation_of_an_admission_is_told_apart_by_its_time() -> None:
 
 
 def test_messages_that_say_nothing_about_anybody_are_refused() -> None:
-    with pytest.raises(Unmappable, match="without a PID"):
+    with pytest.raises(Unmappable, match="without PID and PV1"):
         mapped(*event("A01"))
     with pytest.raises(Unmappable, match="'XYZ' are not mapped"):
         mapped(MSH.format(kind="XYZ^Z01", control="1"), PID)

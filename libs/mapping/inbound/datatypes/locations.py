@@ -3,6 +3,8 @@
 Source: v2-to-FHIR IG 1.0.0, PL[Location], HD[Location], DLD[Location-Discharge].
 """
 
+from collections.abc import Sequence
+
 from libs.hl7v2.message import Segment, Value
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.element import Element, concept, resource
@@ -18,6 +20,7 @@ _PARTS = (
     (2, "ro", "Room"),
     (3, "bd", "Bed"),
 )
+_PARTS_OF_NDL = (7, 10, 4, 11, 5, 6)
 
 
 def location(context: Context, segment: Segment, field: int) -> Reference | None:
@@ -31,10 +34,36 @@ def location_of(context: Context, pl: Value, operational_status: Element | None 
     seen = context.seen.get("PL" + pl.raw)
     if seen is not None:
         return seen
-    system = context.local("location", *([] if pl.part(4) else [context.facility]))
+    valued = [(name, kind) for number, *kind in _PARTS if (name := _name(pl.part(number)))]
+    found = _chain(context, valued, pl, operational_status)
+    if found is not None:
+        context.seen["PL" + pl.raw] = found
+    return found
+
+
+def location_of_ndl(context: Context, ndl: Value) -> Reference | None:
+    """A reference to the narrowest place that an NDL names, whose resources this adds; None for none."""
+    if ndl.component_count < 4:
+        return None
+    valued = [
+        (name, kind)
+        for (_, *kind), number in zip(_PARTS, _PARTS_OF_NDL, strict=True)
+        if (name := ndl.text(number).strip())
+    ]
+    return _chain(context, valued, None, None)
+
+
+def _chain(
+    context: Context,
+    valued: Sequence[tuple[str, Sequence[str]]],
+    pl: Value | None,
+    operational_status: Element | None,
+) -> Reference | None:
+    described = pl.text(9).strip() if pl is not None else ""
+    site = bool(valued) and valued[0][1][0] == "si"
+    system = context.local("location", *([] if site else [context.facility]))
     narrowest: Reference | None = None
     path: list[str] = []
-    valued = [(name, kind) for number, *kind in _PARTS if (name := _name(pl.part(number)))]
     for number, (name, (code, meaning)) in enumerate(valued):
         path.append(name)
         last = number == len(valued) - 1
@@ -44,7 +73,7 @@ def location_of(context: Context, pl: Value, operational_status: Element | None 
                 "Location",
                 identifier=[identifier],
                 name=name,
-                description=pl.text(9).strip() if last else None,
+                description=described if last else None,
                 operationalStatus=operational_status if last else None,
                 mode="instance",
                 physicalType=concept(PHYSICAL_TYPE, code, meaning),
@@ -52,13 +81,11 @@ def location_of(context: Context, pl: Value, operational_status: Element | None 
             ),
             identifier,
         )
-    if narrowest is None and (description := pl.text(9).strip()):
-        identifier = {"system": system, "value": description}
-        narrowest = context.create(
-            resource("Location", identifier=[identifier], name=description, mode="instance"), identifier
+    if narrowest is None and described:
+        identifier = {"system": system, "value": described}
+        return context.create(
+            resource("Location", identifier=[identifier], name=described, mode="instance"), identifier
         )
-    if narrowest is not None:
-        context.seen["PL" + pl.raw] = narrowest
     return narrowest
 
 

@@ -16,6 +16,7 @@ from libs.mapping.inbound.datatypes.identifiers import (
     facility_uri,
     identifier_type,
 )
+from libs.mapping.inbound.datatypes.locations import location_of_ndl
 from libs.mapping.inbound.datatypes.names import NAME_USE, name_parts
 from libs.mapping.inbound.element import Element, concept, element, extension, resource
 from libs.terminology.concept_map import concept_map
@@ -74,18 +75,19 @@ def role_of_ndl(context: Context, ndl: Value, segment: Segment, field: int) -> R
     person = _practitioner_of_cnn(context, ndl.part(1), segment, field)
     if person is None:
         return None
+    place = location_of_ndl(context, ndl)
     role = resource(
         "PractitionerRole",
         practitioner=person,
+        location=[place] if place else [],
         period=element(
             start=times.date_time_of(context, ndl.text(2), segment, field),
             end=times.date_time_of(context, ndl.text(3), segment, field),
         ),
     )
-    if "period" not in role:
+    if role.keys() == {"resourceType", "practitioner"}:
         return person  # a role that says nothing more than the person
-    key = (person["reference"], *role["period"].values())
-    return context.put(role, None, "PractitionerRole", *key)
+    return context.put(role, None, person["reference"], place["reference"] if place else "")
 
 
 def role(

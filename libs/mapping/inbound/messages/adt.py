@@ -4,9 +4,9 @@ Source: v2-to-FHIR IG 1.0.0, ADT_A01 (A01, A04, A08, A13), ADT_A05 (A05, A14, A2
 for ADT_A03, which has the segments of ADT_A01.
 """
 
-from libs.mapping.inbound.context import Context, Reference
-from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
-from libs.mapping.inbound.segments import obx, pr1
+from libs.mapping.inbound.context import Context, Reference, Subject
+from libs.mapping.inbound.messages.subject import allergies_and_coverage, parts_of, subject
+from libs.mapping.inbound.segments import acc, obx, pr1
 from libs.mapping.inbound.structure import Patient
 
 
@@ -14,7 +14,17 @@ def adt(group: Patient, context: Context) -> list[Reference]:
     """The patient, the visit and what the message states about them; returns what it is about."""
     about = subject(group, context)
     allergies_and_coverage(group, context, about)
-    for one in group.all("PR1"):
-        pr1.procedure(one, context, about.patient, about.encounter)
+    acts_of_care(group, context, about)
     obx.loose_observations(group.results, context, about)
     return about.focus()
+
+
+def acts_of_care(group: Patient, context: Context, about: Subject) -> None:
+    """Write the procedures of the group, and what it says of an accident or a death."""
+    parts = parts_of(group.segments, context)
+    for one in group.all("PR1"):
+        pr1.procedure(one, context, about.patient, about.encounter, parts.get(one.position, []))
+    for one in group.all("ACC"):
+        acc.accident(one, context, about)
+    for one in group.all("PDA"):
+        acc.death(one, context, about)

@@ -16,13 +16,17 @@ def orders(group: Patient, context: Context) -> list[Reference]:
     about = subject(group, context)
     allergies_and_coverage(group, context, about)
     obx.loose_observations(group.results, context, about)
+    return write_orders(group, context, about) or about.focus()
+
+
+def write_orders(group: Patient, context: Context, about: Subject) -> list[Reference]:
+    """Write every order of the group."""
     numbers = order_numbers(group.orders, context, about.key)
-    found = [
+    return [
         reference
         for order, number in zip(group.orders, numbers, strict=True)
         if (reference := _order(order, number, about, context))
     ]
-    return found or about.focus()
 
 
 def _order(order: Order, numbers: Numbers, about: Subject, context: Context) -> Reference | None:

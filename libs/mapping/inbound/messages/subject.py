@@ -1,9 +1,11 @@
 """The patient of a message and the visit: what most messages begin with."""
 
+from collections.abc import Mapping, Sequence
+
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.element import Element, resource
-from libs.mapping.inbound.segments import al1, dg1, gt1, in1, nk1, pd1, pid, pv1
+from libs.mapping.inbound.segments import al1, db1, dg1, gt1, iam, in1, nk1, pd1, pid, pv1, role
 from libs.mapping.inbound.structure import Patient
 
 
@@ -13,36 +15,60 @@ def subject(group: Patient, context: Context) -> Subject:
     if identification is None:
         context.warn(context.message.header, None, "no PID segment: whom the message is about is not known")
         patient = context.put(resource("Patient"), None, "message", context.facility, context.control_id)
-        return Subject(patient, visit(group, context, patient, None))
-    patient = person(identification, group.first("PD1"), group.all("NK1"), context)
+        return Subject(patient, _visits(group, context, patient, None, {}))
+    parts = parts_of(group.segments, context)
+    patient = person(group, context, parts.get(identification.position, []))
     account = pid.account(identification, context, patient)
     pid.mother(identification, context, patient)
     for kin in group.all("NK1"):
         nk1.related_person(kin, context, patient)
     if (demographics := group.first("PD1")) is not None:
         pd1.living_will(demographics, context, patient)
-    return Subject(patient, visit(group, context, patient, account))
+    return Subject(patient, _visits(group, context, patient, account, parts))
+
+
+def parts_of(segments: Sequence[Segment], context: Context) -> dict[int, list[role.Part]]:
+    """Who takes part (ROL, PRT), by the position of the PID, PV1 or PR1 that the segment follows."""
+    found: dict[int, list[role.Part]] = {}
+    anchor = None
+    for segment in segments:
+        if segment.name in _ANCHORS:
+            anchor = segment.position
+        elif segment.name in role.FIELDS and anchor is not None and (part := role.part(segment, context)):
+            found.setdefault(anchor, []).append(part)
+    return found
+
+
+_ANCHORS = frozenset({"PID", "PV1", "PR1"})
 
 
 def allergies_and_coverage(group: Patient, context: Context, about: Subject) -> None:
     """Write what else the group states about the patient: allergies, guarantors, insurance."""
     for one in group.all("AL1"):
         al1.allergy(one, context, about.patient)
+    for one in group.all("IAM"):
+        iam.allergy(one, context, about.patient)
     for one in group.all("GT1"):
         gt1.guarantor(one, context, about.patient)
+    more = {one.position: one for one in group.all("IN2")}
     for one in group.all("IN1"):
-        in1.coverage(one, context, about.patient)
+        in1.coverage(one, more.get(one.position + 1), context, about.patient)
 
 
-def person(
-    identification: Segment, demographics: Segment | None, kin: list[Segment], context: Context
-) -> Reference:
-    """Write the Patient of PID, PD1 and NK1."""
+def person(group: Patient, context: Context, parts: Sequence[role.Part] = ()) -> Reference:
+    """Write the Patient of PID, PD1, NK1, DB1 and the roles that follow the PID."""
+    identification = next(one for one in group.segments if one.name == "PID")
+    demographics, kin = group.first("PD1"), group.all("NK1")
     found = pid.patient(identification, context)
     if demographics is not None:
         primary = pd1.primary_care(demographics, context)
         extensions = [*found.get("extension", []), *primary.pop("extension", [])]
         found |= primary | ({"extension": extensions} if extensions else {})
+    for one in group.all("DB1"):
+        if number := db1.identifier(one, context):
+            found.setdefault("identifier", []).append(number)
+    if practitioners := [one.who for one in parts]:
+        found["generalPractitioner"] = [*found.get("generalPractitioner", []), *practitioners]
     contacts = [contact for one in kin if (contact := nk1.contact(one, context))]
     if contacts:
         found["contact"] = contacts
@@ -60,19 +86,54 @@ def person(
     )
 
 
-def visit(
-    group: Patient, context: Context, patient: Reference, account: Reference | None
+def _visits(
+    group: Patient,
+    context: Context,
+    patient: Reference,
+    account: Reference | None,
+    parts: Mapping[int, Sequence[role.Part]],
 ) -> Reference | None:
-    """Write the Encounter of PV1 and PV2, with the diagnoses of the group; None without a PV1."""
-    stated = group.first("PV1")
-    if stated is None:
-        for one in group.all("DG1"):
-            dg1.condition(one, context, patient, None)
-        return None
+    """Write an Encounter for each PV1, with the PV2 and DG1 that follow it; returns the first.
+
+    The diagnoses of a group without a visit are conditions of the patient.
+    """
+    visits: list[list[Segment]] = []
+    for segment in group.segments:
+        if segment.name == "PV1":
+            visits.append([segment])
+        elif segment.name in {"PV2", "DG1"} and visits:
+            visits[-1].append(segment)
+        elif segment.name == "DG1":
+            dg1.condition(segment, context, patient, None)
+    written = [
+        _visit(segments, group, context, patient, account=account, parts=parts.get(segments[0].position, ()))
+        for segments in visits
+    ]
+    return written[0] if written else None
+
+
+def _visit(
+    segments: Sequence[Segment],
+    group: Patient,
+    context: Context,
+    patient: Reference,
+    *,
+    account: Reference | None,
+    parts: Sequence[role.Part],
+) -> Reference:
+    stated, rest = segments[0], segments[1:]
     identifier, key = pv1.identity(stated, group.first("PID"), context)
     own_url = _own_url(identifier, key, context)
-    found = pv1.encounter(stated, group.first("PV2"), context, patient, account)
-    if diagnoses := _diagnoses(group, context, patient, {"reference": own_url}):
+    pv2 = next((one for one in rest if one.name == "PV2"), None)
+    found = pv1.encounter(stated, pv2, context, patient, account)
+    if participants := [one.participant() for one in parts]:
+        found["participant"] = [*found.get("participant", []), *participants]
+    diagnoses = [
+        dg1.diagnosis(one, context, condition)
+        for one in rest
+        if one.name == "DG1" and (condition := dg1.condition(one, context, patient, {"reference": own_url}))
+    ]
+    if diagnoses:
         found["diagnosis"] = diagnoses
     return context.put(
         found, identifier, *key, remove=pv1.nulls(stated, found, context), keep=pv1.kept(context)
@@ -83,11 +144,3 @@ def _own_url(identifier: Element | None, key: tuple[str, ...], context: Context)
     if identifier is not None:
         return context.full_url("Encounter", identifier["system"], identifier["value"])
     return context.full_url("Encounter", *key)
-
-
-def _diagnoses(group: Patient, context: Context, patient: Reference, encounter: Reference) -> list[Element]:
-    return [
-        dg1.diagnosis(one, context, condition)
-        for one in group.all("DG1")
-        if (condition := dg1.condition(one, context, patient, encounter))
-    ]

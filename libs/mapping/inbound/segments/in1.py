@@ -9,28 +9,30 @@ from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import code_system, codeable_concept
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
-from libs.mapping.inbound.datatypes.identifiers import cx_identifiers
+from libs.mapping.inbound.datatypes.identifiers import TYPE_SYSTEM, cx_identifiers
 from libs.mapping.inbound.datatypes.names import human_names
 from libs.mapping.inbound.datatypes.numbers import positive_integer
 from libs.mapping.inbound.datatypes.organizations import organization, organization_of
-from libs.mapping.inbound.element import DATA_ABSENT, Element, coding, element, resource
+from libs.mapping.inbound.element import DATA_ABSENT, Element, coding, concept, element, resource
 from libs.mapping.inbound.segments.nk1 import RELATIONSHIP
 from libs.mapping.inbound.segments.pid import SEX
 
 FIELDS = frozenset({1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 22, 35, 36, 43, 49})
+IN2_FIELDS = frozenset({6, 8, 10, 61})
+US_MEDICARE = "http://hl7.org/fhir/sid/us-medicare"
 COVERAGE_CLASS = "http://terminology.hl7.org/CodeSystem/coverage-class"
 _SELF = frozenset({"SEL", "18", "SELF", "S"})
 
 
-def coverage(in1: Segment, context: Context, patient: Reference) -> Reference:
-    """IN1[Coverage]."""
+def coverage(in1: Segment, in2: Segment | None, context: Context, patient: Reference) -> Reference:
+    """IN1[Coverage], with the numbers that IN2 adds."""
     context.use(in1, FIELDS)
     payor = _payor(in1, context)
     numbers = cx_identifiers(context, in1, 49)
     policy = in1.text(36).strip()
     found = resource(
         "Coverage",
-        identifier=_identifiers(in1, context) + numbers,
+        identifier=_identifiers(in1, in2, context) + numbers,
         status="active",
         type=codeable_concept(context, in1, 15, table="0086"),
         policyHolder=_employer(in1, context),
@@ -48,13 +50,32 @@ def coverage(in1: Segment, context: Context, patient: Reference) -> Reference:
     )
 
 
-def _identifiers(in1: Segment, context: Context) -> list[Element]:
+def _identifiers(in1: Segment, in2: Segment | None, context: Context) -> list[Element]:
     plan = in1.first(2)
-    value = plan.text(1).strip()
-    if not value:
-        return []
-    system = code_system(context, plan.text(3)) or context.local("plan", context.facility)
-    return [{"system": system, "value": value}]
+    value, policy = plan.text(1).strip(), in1.text(36).strip()
+    found = []
+    if value:
+        system = code_system(context, plan.text(3)) or context.local("plan", context.facility)
+        found.append({"system": system, "value": value})
+    if policy:
+        found.append({"system": context.local("facility", context.facility, "policy"), "value": policy})
+    return found + (_more_numbers(in2, context) if in2 is not None else [])
+
+
+def _more_numbers(in2: Segment, context: Context) -> list[Element]:
+    """IN2-6 (Medicare), IN2-8 (Medicaid), IN2-10 (military) and IN2-61 (member number)."""
+    context.use(in2, IN2_FIELDS)
+    kinds = (
+        (6, "MC", US_MEDICARE),
+        (8, "MA", context.local("medicaid")),
+        (10, "MI", context.local("military")),
+    )
+    found: list[Element] = [
+        {"type": concept(TYPE_SYSTEM, kind), "system": system, "value": number}
+        for field, kind, system in kinds
+        if (number := in2.text(field).strip())
+    ]
+    return found + cx_identifiers(context, in2, 61, "member")
 
 
 def _payor(in1: Segment, context: Context) -> list[Reference]:
@@ -91,11 +112,12 @@ def _subscriber(in1: Segment, context: Context, patient: Reference) -> Reference
 
 
 def _classes(in1: Segment) -> list[Element]:
-    group, plan = in1.text(8).strip(), in1.text(35).strip()
+    group, plan = in1.text(8).strip(), (in1.text(35) or in1.text(2)).strip()
     found = []
     if group:
         kind = {"coding": [coding(COVERAGE_CLASS, "group")]}
         found.append(element(type=kind, value=group, name=in1.text(9).strip()))
     if plan:
-        found.append({"type": {"coding": [coding(COVERAGE_CLASS, "plan")]}, "value": plan})
+        kind = {"coding": [coding(COVERAGE_CLASS, "plan")]}
+        found.append(element(type=kind, value=plan, name=in1.text(2, 2).strip()))
     return found

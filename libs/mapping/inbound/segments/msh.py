@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from libs.hl7v2.message import Segment, Value
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.datatypes import times
+from libs.mapping.inbound.datatypes.codes import codeable_concept
 from libs.mapping.inbound.datatypes.identifiers import authority_uri
+from libs.mapping.inbound.datatypes.locations import named_location
 from libs.mapping.inbound.datatypes.organizations import organization, organization_of_hd
+from libs.mapping.inbound.datatypes.practitioners import practitioners
 from libs.mapping.inbound.element import Element, absent, coding, concept, element, resource
 from libs.terminology.concept_map import concept_map
 
@@ -45,16 +48,20 @@ def message_header(msh: Segment, context: Context, focus: Sequence[Reference]) -
 
 
 def provenance(
-    msh: Segment, context: Context, evn: Segment | None, targets: Sequence[Reference]
+    msh: Segment,
+    context: Context,
+    evn: Segment | None,
+    targets: Sequence[Reference],
+    header: Reference,
 ) -> Reference:
     """MSH[Provenance-Source], MSH[Provenance-Transformation]: the message behind the resources.
 
-    The message itself is linked by its control id, not copied.
+    The message itself is linked by its control id, not copied. Without resources it is about the header.
     """
     recorded = times.instant(context, msh, 7) if msh.text(7) else None
     found = resource(
         "Provenance",
-        target=list(targets),
+        target=list(targets) or [header],
         recorded=recorded,
         activity=concept(ACTIVITY, "v2-fhir-transformation"),
         agent=[
@@ -70,6 +77,8 @@ def provenance(
         found["_recorded"] = absent("unknown")
     if evn is not None:
         found |= event(evn, context)
+        operators = practitioners(context, evn, 5)
+        found["agent"] += [{"type": concept(PARTICIPANT, "enterer"), "who": who} for who in operators]
     return context.put(found, None, *_message_key(msh), merge=False)
 
 
@@ -79,9 +88,6 @@ EVENT_REASON = concept_map("0062", "EventReason")
 
 def event(evn: Segment, context: Context) -> Element:
     """EVN[Provenance]: when and why the event happened, as parts of the message's Provenance."""
-    from libs.mapping.inbound.datatypes.codes import codeable_concept
-    from libs.mapping.inbound.datatypes.locations import named_location
-
     context.use(evn, EVN_FIELDS)
     facility = evn.text(7).strip()
     reason = codeable_concept(context, evn, 4, EVENT_REASON)

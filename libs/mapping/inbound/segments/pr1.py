@@ -4,6 +4,8 @@ Source: v2-to-FHIR IG 1.0.0, PR1[Procedure]. The status is "completed" when the 
 given, else "unknown": PR1 itself does not say.
 """
 
+from collections.abc import Sequence
+
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.datatypes import times
@@ -13,6 +15,7 @@ from libs.mapping.inbound.datatypes.locations import location
 from libs.mapping.inbound.datatypes.numbers import decimal
 from libs.mapping.inbound.datatypes.practitioners import practitioners
 from libs.mapping.inbound.element import Element, concept, element, resource
+from libs.mapping.inbound.segments.role import Part
 
 FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 15, 16, 19, 20, 23, 25})
 SNOMED = "http://snomed.info/sct"
@@ -24,7 +27,11 @@ _PERFORMERS = (
 
 
 def procedure(
-    pr1: Segment, context: Context, patient: Reference, encounter: Reference | None
+    pr1: Segment,
+    context: Context,
+    patient: Reference,
+    encounter: Reference | None,
+    parts: Sequence[Part] = (),
 ) -> Reference | None:
     """PR1[Procedure], None when the segment names no procedure."""
     context.use(pr1, FIELDS)
@@ -48,7 +55,8 @@ def procedure(
             element(function=function, actor=person)
             for field, function in _PERFORMERS
             for person in practitioners(context, pr1, field)
-        ],
+        ]
+        + [element(function=one.role, actor=one.who) for one in parts],
         location=location(context, pr1, 23),
         reasonCode=codeable_concepts(context, pr1, 15),
         **performed,

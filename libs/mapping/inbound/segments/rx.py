@@ -39,14 +39,28 @@ _RXE = (2, 3, 4, 5, 6, 10, 11, 12, 9, 25, 26)
 def medication_request(
     order: Order, numbers: Numbers, context: Context, subject: Subject
 ) -> Reference | None:
-    """RXO[MedicationRequest] of the encoded order (RXE) if there is one, else of the order (RXO)."""
-    rx = order.first("RXE") or order.detail
-    if rx is None:
-        return None
+    """RXO[MedicationRequest] of the order (RXO), and one of how the pharmacy encoded it (RXE).
+
+    Returns the encoded one if there is one.
+    """
+    stated = [one for one in (order.detail, order.first("RXE")) if one and one.name in {"RXO", "RXE"}]
+    found: Reference | None = None
+    for rx in stated:
+        found = _request(rx, order, numbers, context, subject, based_on=found)
+    return found
+
+
+def _request(
+    rx: Segment,
+    order: Order,
+    numbers: Numbers,
+    context: Context,
+    subject: Subject,
+    *,
+    based_on: Reference | None,
+) -> Reference:
+    context.use(rx, RXE_FIELDS if rx.name == "RXE" else RXO_FIELDS)
     fields = _RXE if rx.name == "RXE" else _RXO
-    for one in (order.detail, rx):
-        if one is not None and one.name in {"RXO", "RXE"}:
-            context.use(one, RXE_FIELDS if one.name == "RXE" else RXO_FIELDS)
     ordered = order.orc
     if ordered is not None:
         context.use(ordered, orc.FIELDS)
@@ -55,7 +69,8 @@ def medication_request(
         "MedicationRequest",
         identifier=[*numbers.identifiers, *_prescription(rx, context)],
         status=_status(ordered, context),
-        intent="original-order",
+        basedOn=[based_on] if based_on else [],
+        intent="filler-order" if based_on else "original-order" if rx.name == "RXO" else "order",
         priority=_priority(order, context),
         medicationCodeableConcept=code or {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]},
         subject=subject.patient,
@@ -71,9 +86,12 @@ def medication_request(
         substitution=_substitution(rx, fields[8], context),
     )
     if form or order.all("RXC") or rx.text(fields[9]):
-        found["contained"] = [_medication(order, rx, fields, context, code=code, form=form)]
         found.pop("medicationCodeableConcept")
-        found["medicationReference"] = {"reference": "#medication"}
+        medication = _medication(order, rx, fields, context, code=code, form=form)
+        key = (*numbers.key, rx.name)
+        found["medicationReference"] = context.put(medication, None, *key, merge=False)
+    if based_on:
+        return context.put(found, None, *numbers.key, "encoded")
     return context.put(found, numbers.request, *numbers.key)
 
 
@@ -162,9 +180,7 @@ def _medication(
                 },
             }
         )
-    return {"resourceType": "Medication", "id": "medication"} | element(
-        code=code, form=form, ingredient=[one for one in ingredients if one]
-    )
+    return resource("Medication", code=code, form=form, ingredient=[one for one in ingredients if one])
 
 
 def _component(rxc: Segment, context: Context) -> Element:

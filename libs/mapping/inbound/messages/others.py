@@ -1,0 +1,94 @@
+"""DFT charges, PPR problems, REF referrals, RSP query answers, MFN master files of people and places.
+
+Source: the guide has no maps; the segments' shapes are in their modules.
+"""
+
+from collections.abc import Sequence
+
+from libs.hl7v2.message import Segment
+from libs.mapping.inbound.context import Context, Reference
+from libs.mapping.inbound.messages.adt import acts_of_care
+from libs.mapping.inbound.messages.orders import write_orders
+from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
+from libs.mapping.inbound.segments import ft1, obx, pid, prb, rf1, stf
+from libs.mapping.inbound.structure import Patient
+
+
+def dft(group: Patient, context: Context) -> list[Reference]:
+    """The patient and every charge; returns the charges."""
+    about = subject(group, context)
+    allergies_and_coverage(group, context, about)
+    acts_of_care(group, context, about)
+    obx.loose_observations(group.results, context, about)
+    write_orders(group, context, about)
+    identification = group.first("PID")
+    account = pid.account(identification, context, about.patient) if identification is not None else None
+    charges = [*group.all("FT1"), *(one for order in group.orders for one in order.all("FT1"))]
+    return [ft1.charge_item(one, context, about, account) for one in charges] or about.focus()
+
+
+def ppr(group: Patient, context: Context) -> list[Reference]:
+    """The patient, every problem and every goal; returns them."""
+    about = subject(group, context)
+    obx.loose_observations(group.results, context, about)
+    found = []
+    segments = context.message.segments
+    for place, segment in enumerate(segments):
+        if segment.name == "PRB":
+            found.append(prb.problem(segment, _notes(segments[place + 1 :]), context, about))
+        elif segment.name == "GOL":
+            found.append(prb.goal(segment, _notes(segments[place + 1 :]), context, about))
+    write_orders(group, context, about)
+    return found or about.focus()
+
+
+def ref(group: Patient, context: Context) -> list[Reference]:
+    """The patient and the referral; returns the referral."""
+    about = subject(group, context)
+    allergies_and_coverage(group, context, about)
+    acts_of_care(group, context, about)
+    obx.loose_observations(group.results, context, about)
+    write_orders(group, context, about)
+    providers = context.message.all("PRD")
+    found = [rf1.referral(one, providers, context, about) for one in context.message.all("RF1")]
+    return found or about.focus()
+
+
+def rsp(group: Patient, context: Context) -> list[Reference]:
+    """The patients that answer a query; returns them."""
+    if group.first("PID") is None:
+        return []
+    about = subject(group, context)
+    write_orders(group, context, about)
+    return about.focus()
+
+
+def mfn(group: Patient, context: Context) -> list[Reference]:
+    """The people (STF, PRA) and places (LOC) of a master file; returns them."""
+    segments = context.message.segments
+    found: list[Reference] = []
+    for place, segment in enumerate(segments):
+        if segment.name == "STF":
+            found += stf.staff(segment, _following(segments[place + 1 :], "PRA"), context)
+        elif segment.name == "LOC":
+            found += stf.place(segment, context)
+    return found
+
+
+def _notes(segments: Sequence[Segment]) -> list[Segment]:
+    found: list[Segment] = []
+    for segment in segments:
+        if segment.name != "NTE":
+            break
+        found.append(segment)
+    return found
+
+
+def _following(segments: Sequence[Segment], name: str) -> Segment | None:
+    """The next segment of that name before the next master file entry."""
+    for segment in segments:
+        if segment.name == name:
+            return segment
+        if segment.name in {"MFE", "STF"}:
+            return None
+    return None

@@ -1,0 +1,98 @@
+"""FT1 -> ChargeItem, Procedure.
+
+Source: the guide has no map. HL7 v2.5.1 chapter 6, 6.5.1.
+"""
+
+from decimal import Decimal
+
+from libs.hl7v2.message import Segment
+from libs.mapping.inbound.context import Context, Reference, Subject
+from libs.mapping.inbound.datatypes import times
+from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
+from libs.mapping.inbound.datatypes.identifiers import ei_identifier, facility_uri
+from libs.mapping.inbound.datatypes.numbers import decimal
+from libs.mapping.inbound.datatypes.organizations import organization
+from libs.mapping.inbound.datatypes.practitioners import practitioner, practitioners
+from libs.mapping.inbound.element import Element, element, resource
+
+FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 19, 20, 21, 23, 24, 25, 26, 29})
+_STATUS = {
+    "CG": "billable",
+    "CD": "not-billable",
+    "PY": "billed",
+    "AJ": "billable",
+    "CO": "planned",
+}  # table 0017
+_CURRENCY = 3  # letters of an ISO 4217 code
+
+
+def charge_item(ft1: Segment, context: Context, subject: Subject, account: Reference | None) -> Reference:
+    """FT1 as a ChargeItem, with the procedure that was charged (FT1-25) as its service."""
+    context.use(ft1, FIELDS)
+    kind = ft1.text(6).strip()
+    number = ft1.text(2).strip()
+    quantity = decimal(ft1.text(10))
+    period = times.period(context, ft1.first(4), ft1, 4)
+    orders = [ei_identifier(context, ft1.first(23), "FILL", "filler")]
+    service = _procedure(ft1, context, subject)
+    product = codeable_concept(context, ft1, 29)
+    found = resource(
+        "ChargeItem",
+        identifier=[{"system": facility_uri(context, "transaction"), "value": number}] if number else [],
+        status=_STATUS.get(kind, "unknown"),
+        code=codeable_concept(context, ft1, 7) or {"text": (ft1.text(8) or "unknown").strip()},
+        subject=subject.patient,
+        context=subject.encounter,
+        **_occurrence(period),
+        performer=[{"actor": person} for person in practitioners(context, ft1, 20)],
+        performingOrganization=organization(context, ft1, 13),
+        quantity={"value": quantity} if quantity is not None else None,
+        priceOverride=_money(ft1, 11) or _money(ft1, 22),
+        enterer=practitioner(context, ft1, 24),
+        enteredDate=times.date_time(context, ft1, 5),
+        reason=codeable_concepts(context, ft1, 19),
+        service=[service] if service else [],
+        productCodeableConcept=product,
+        account=[account] if account else [],
+        supportingInformation=[{"type": "ServiceRequest", "identifier": one} for one in orders if one],
+        note=[{"text": text}] if (text := ft1.text(9).strip()) else [],
+    )
+    key = (number,) if number else (ft1.text(4), ft1.text(7), ft1.text(1), context.control_id)
+    return context.put(found, None, subject.key, *key)
+
+
+def _procedure(ft1: Segment, context: Context, subject: Subject) -> Reference | None:
+    code = codeable_concept(context, ft1, 25)
+    if code is None:
+        return None
+    first = code.get("coding", [{}])[0]
+    when = times.date_time_of(context, ft1.text(4), ft1, 4)
+    found = resource(
+        "Procedure",
+        status="completed",
+        code=code,
+        subject=subject.patient,
+        encounter=subject.encounter,
+        performedDateTime=when,
+        performer=[{"actor": person} for person in practitioners(context, ft1, 20)],
+        reasonCode=codeable_concepts(context, ft1, 19),
+    )
+    anchor = (subject.encounter or subject.patient)["reference"]
+    named = (str(first.get("system", "")), str(first.get("code") or code.get("text", "")).casefold())
+    return context.put(found, None, anchor, *named, ft1.text(4))
+
+
+def _occurrence(period: Element) -> Element:
+    if "end" in period:
+        return {"occurrencePeriod": period}
+    return element(occurrenceDateTime=period.get("start"))
+
+
+def _money(ft1: Segment, field: int) -> Element | None:
+    """CP: an amount (MO: quantity and denomination in subcomponents)."""
+    price = ft1.first(field).part(1)
+    amount: Decimal | None = decimal(price.text(1))
+    currency = price.text(2).strip().upper()
+    if amount is None:
+        return None
+    return element(value=amount, currency=currency if len(currency) == _CURRENCY else None)

@@ -1,0 +1,52 @@
+"""IAM -> AllergyIntolerance.
+
+Source: v2-to-FHIR IG 1.0.0, IAM[AllergyIntolerance].
+"""
+
+from libs.hl7v2.message import Segment
+from libs.mapping.inbound.context import Context, Reference
+from libs.mapping.inbound.datatypes import times
+from libs.mapping.inbound.datatypes.codes import code_text, codeable_concept, codeable_concepts
+from libs.mapping.inbound.datatypes.identifiers import ei_identifier
+from libs.mapping.inbound.element import concept, element, resource
+from libs.mapping.inbound.segments.al1 import CATEGORY, CLINICAL, CRITICALITY, SEVERITY, TYPE, allergen
+
+FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 17, 27})
+VERIFICATION = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"
+_STATUS = {"A": "active", "ACTIVE": "active", "I": "inactive", "INACTIVE": "inactive", "RESOLVED": "resolved"}
+_DELETED = "D"  # IAM-6, table 0206
+
+
+def allergy(iam: Segment, context: Context, patient: Reference) -> Reference | None:
+    """The allergy one IAM states, None when it names no allergen."""
+    context.use(iam, FIELDS)
+    code = codeable_concept(context, iam, 3) or codeable_concept(context, iam, 27)
+    if code is None:
+        context.warn(iam, 3, "no allergen: the segment is left out")
+        return None
+    kind, severity = code_text(iam, 2), code_text(iam, 4)
+    category = context.code(CATEGORY, kind, iam, 2)
+    identifier = ei_identifier(context, iam.first(7), purpose="allergy")
+    onset = times.date_time(context, iam, 11)
+    deleted = iam.text(6).strip() == _DELETED
+    reactions = codeable_concepts(context, iam, 5)
+    found = resource(
+        "AllergyIntolerance",
+        identifier=[identifier] if identifier else [],
+        clinicalStatus=None
+        if deleted
+        else concept(CLINICAL, _STATUS.get(code_text(iam, 17).upper(), "active")),
+        verificationStatus=concept(VERIFICATION, "entered-in-error") if deleted else None,
+        type=context.code(TYPE, kind, iam, 2),
+        category=[category] if category else [],
+        criticality=context.code(CRITICALITY, severity, iam, 4),
+        code=code,
+        patient=patient,
+        onsetDateTime=onset,
+        onsetString=None if onset else iam.text(12).strip(),
+        recordedDate=times.date_time(context, iam, 13),
+        reaction=[element(manifestation=reactions, severity=context.code(SEVERITY, severity, iam, 4))]
+        if reactions
+        else [],
+    )
+    return context.put(found, None, patient["reference"], *allergen(code))

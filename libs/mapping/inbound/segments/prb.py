@@ -1,0 +1,98 @@
+"""PRB -> Condition; GOL -> Goal.
+
+Source: the guide has no maps. HL7 v2.5.1 chapter 12, 12.4.
+"""
+
+from libs.hl7v2.message import Segment
+from libs.mapping.inbound.context import Context, Reference, Subject
+from libs.mapping.inbound.datatypes import times
+from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
+from libs.mapping.inbound.datatypes.identifiers import ei_identifier
+from libs.mapping.inbound.element import concept, resource
+from libs.mapping.inbound.segments.nte import notes
+
+PRB_FIELDS = frozenset({1, 2, 3, 4, 7, 8, 9, 10, 13, 14, 16, 17, 25})
+GOL_FIELDS = frozenset({1, 2, 3, 4, 7, 8, 9, 10, 17, 18, 19, 20})
+
+CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+CATEGORY = "http://terminology.hl7.org/CodeSystem/condition-category"
+_DELETED = "DE"  # table 0287
+_VERIFIED = {
+    "C": "confirmed",
+    "D": "differential",
+    "I": "unconfirmed",
+    "P": "provisional",
+    "U": "unconfirmed",
+}
+_VERIFIED |= {"CONFIRMED": "confirmed", "PROVISIONAL": "provisional", "DIFFERENTIAL": "differential"}
+_CLINICAL = {"I": "inactive", "INACTIVE": "inactive", "RESOLVED": "resolved", "REMISSION": "remission"}
+_GOAL = {
+    "A": "active",
+    "ACTIVE": "active",
+    "C": "completed",
+    "COMPLETED": "completed",
+    "CANCELLED": "cancelled",
+}
+
+
+def problem(prb: Segment, comments: list[Segment], context: Context, subject: Subject) -> Reference:
+    """PRB as a Condition of the problem list."""
+    context.use(prb, PRB_FIELDS)
+    identifier = ei_identifier(context, prb.first(4), purpose="problem")
+    onset = times.date_time(context, prb, 16)
+    resolved = times.date_time(context, prb, 9)
+    deleted = prb.text(1).strip() == _DELETED
+    stated = (prb.text(13) or prb.text(13, 2)).strip().upper()
+    verified = "entered-in-error" if deleted else _VERIFIED.get(stated)
+    found = resource(
+        "Condition",
+        identifier=[identifier] if identifier else [],
+        clinicalStatus=None if deleted else concept(CLINICAL, _clinical(prb, resolved)),
+        verificationStatus=concept(VERIFICATION, verified) if verified else None,
+        category=[concept(CATEGORY, "problem-list-item", "Problem List Item")],
+        severity=codeable_concept(context, prb, 25),
+        code=codeable_concept(context, prb, 3) or {"text": "unknown"},
+        subject=subject.patient,
+        encounter=subject.encounter,
+        onsetDateTime=onset,
+        onsetString=None if onset else prb.text(17).strip(),
+        abatementDateTime=resolved,
+        recordedDate=times.date_time(context, prb, 7) or times.date_time(context, prb, 2),
+        note=notes(comments, context),
+    )
+    number = prb.first(4)
+    if identifier is not None and (number.text(2) or number.text(3)):
+        return context.put(found, identifier)
+    return context.put(found, None, subject.key, "problem", prb.text(4), prb.text(3) or prb.text(3, 2))
+
+
+def goal(gol: Segment, comments: list[Segment], context: Context, subject: Subject) -> Reference:
+    """GOL as a Goal."""
+    context.use(gol, GOL_FIELDS)
+    identifier = ei_identifier(context, gol.first(4), purpose="goal")
+    deleted = gol.text(1).strip() == _DELETED
+    stated = (gol.text(18) or gol.text(18, 2)).strip().upper()
+    due = times.date_time(context, gol, 8)
+    found = resource(
+        "Goal",
+        identifier=[identifier] if identifier else [],
+        lifecycleStatus="entered-in-error" if deleted else _GOAL.get(stated, "active"),
+        category=codeable_concepts(context, gol, 10),
+        description=codeable_concept(context, gol, 3) or {"text": "unknown"},
+        subject=subject.patient,
+        startDate=_day(times.date_time(context, gol, 7)),
+        target=[{"dueDate": _day(due)}] if due else [],
+        statusDate=_day(times.date_time(context, gol, 19)),
+        note=notes(comments, context),
+    )
+    return context.put(found, None, subject.key, "goal", gol.text(4), gol.text(3) or gol.text(3, 2))
+
+
+def _clinical(prb: Segment, resolved: str | None) -> str:
+    stated = (prb.text(14) or prb.text(14, 2)).strip().upper()
+    return "resolved" if resolved else _CLINICAL.get(stated, "active")
+
+
+def _day(moment: str | None) -> str | None:
+    return moment[:10] if moment else None

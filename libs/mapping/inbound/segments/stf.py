@@ -1,0 +1,102 @@
+"""STF and PRA -> Practitioner, PractitionerRole; LOC -> Location.
+
+Source: the guide has no maps. HL7 v2.5.1 chapter 15, 15.4.1 and 15.4.5; chapter 8, 8.8.1.
+"""
+
+from libs.hl7v2.message import Segment
+from libs.mapping.inbound.context import Context, Reference
+from libs.mapping.inbound.datatypes import times
+from libs.mapping.inbound.datatypes.codes import code_system, codeable_concepts
+from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
+from libs.mapping.inbound.datatypes.identifiers import (
+    TYPE_SYSTEM,
+    US_NPI,
+    cx_identifiers,
+    facility_uri,
+)
+from libs.mapping.inbound.datatypes.locations import location
+from libs.mapping.inbound.datatypes.names import human_names
+from libs.mapping.inbound.datatypes.organizations import organizations
+from libs.mapping.inbound.element import Element, concept, resource
+from libs.mapping.inbound.segments.pid import SEX
+
+STF_FIELDS = frozenset({1, 2, 3, 5, 6, 7, 10, 11, 15})
+PRA_FIELDS = frozenset({1, 3, 5, 6, 7})
+LOC_FIELDS = frozenset({1, 2, 3, 4, 5, 6})
+
+
+def staff(stf: Segment, pra: Segment | None, context: Context) -> list[Reference]:
+    """STF as a Practitioner, with a PractitionerRole of what PRA says of the practice."""
+    context.use(stf, STF_FIELDS)
+    active = {"A": True, "I": False}.get(stf.text(7).strip())
+    identifiers = [*_key(stf, context), *cx_identifiers(context, stf, 2, "practitioner")]
+    if pra is not None:
+        context.use(pra, PRA_FIELDS)
+        identifiers += _licences(pra, context)
+    names = human_names(context, stf, 3)
+    found = resource(
+        "Practitioner",
+        identifier=identifiers,
+        active=active,
+        name=names,
+        telecom=telecoms(context, stf, 10) + _mail(stf),
+        gender=context.code(SEX, stf.text(5).strip(), stf, 5),
+        birthDate=times.date(context, stf, 6),
+        address=addresses(context, stf, 11),
+    )
+    person = context.put(found, identifiers[0] if identifiers else None, context.facility, stf.text(1))
+    if pra is None:
+        return [person]
+    specialties = codeable_concepts(context, pra, 5) + codeable_concepts(context, pra, 3, table="0186")
+    works_for = organizations(context, pra, 9)
+    if not specialties and not works_for:
+        return [person]
+    role = resource(
+        "PractitionerRole",
+        active=active,
+        practitioner=person,
+        organization=works_for[0] if works_for else None,
+        specialty=specialties,
+    )
+    return [person, context.put(role, None, person["reference"], "master-file")]
+
+
+def place(loc: Segment, context: Context) -> list[Reference]:
+    """LOC as a Location, described."""
+    context.use(loc, LOC_FIELDS)
+    where = location(context, loc, 1)
+    if where is None:
+        return []
+    described = loc.text(2).strip()
+    if described:
+        context.describe(where, description=described, telecom=telecoms(context, loc, 6))
+    return [where]
+
+
+def _key(stf: Segment, context: Context) -> list[Element]:
+    """STF-1: the key of the master file."""
+    number = stf.text(1).strip()
+    if not number:
+        return []
+    named = stf.text(1, 3).strip()
+    system = US_NPI if named.upper() == "NPI" else code_system(context, named)
+    return [{"system": system or facility_uri(context, "practitioner"), "value": number}]
+
+
+def _licences(pra: Segment, context: Context) -> list[Element]:
+    """PRA-6, a PLN: number, kind of number."""
+    found = []
+    for value in pra.repetitions(6):
+        number, kind = value.text(1).strip(), value.text(2).strip()
+        if number:
+            system = US_NPI if kind == "NPI" else facility_uri(context, kind or "licence")
+            found.append({"type": concept(TYPE_SYSTEM, kind or "LN"), "system": system, "value": number})
+    return found
+
+
+def _mail(stf: Segment) -> list[Element]:
+    return [
+        {"system": "email", "value": text}
+        for value in stf.repetitions(15)
+        if "@" in (text := value.text(1).strip())
+    ]
