@@ -6,6 +6,7 @@ from libs.hl7v2.ack import ORIGINAL, AnswerMode
 from libs.hl7v2.header import Header
 from services.mllp_gateway.listeners import Listener
 from services.mllp_gateway.senders import Sender
+from services.mllp_gateway.sequence import Sequence
 
 
 class Client(Protocol):
@@ -14,6 +15,7 @@ class Client(Protocol):
     listener: Listener
     address: str  # the peer's host and port
     organization: str  # that the listener or the peer's certificate stands for; "" when neither does
+    sequence: Sequence
 
     def answer(self) -> None:
         """Send the answers that are ready; called when some of this client's exchanges were settled."""
@@ -23,8 +25,8 @@ class Exchange:
     """What is known of a message so far; `settled` once its answer is decided."""
 
     __slots__ = (
-        "answer", "arrived", "client", "closes", "code", "header", "lane",
-        "message_id", "mode", "reason", "sender", "settled", "size", "wire",
+        "answer", "arrived", "client", "closes", "code", "expected_sequence", "header", "lane",
+        "message_id", "mode", "numbered", "reason", "sender", "settled", "size", "wire",
     )  # fmt: skip
 
     def __init__(self, client: Client, size: int, arrived: float) -> None:
@@ -37,6 +39,8 @@ class Exchange:
         self.message_id = ""
         self.lane = ""  # "" when nothing is to be stored
         self.wire = b""
+        self.numbered = False  # it takes its place in the client's sequence
+        self.expected_sequence: int | None = None  # MSA-4
         self.settled = False
         self.answer: bytes | None = None  # None: the sender is not to be answered
         self.code = ""  # of the answer

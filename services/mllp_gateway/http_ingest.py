@@ -14,6 +14,7 @@ from services.mllp_gateway.exchange import Exchange
 from services.mllp_gateway.limits import Limits
 from services.mllp_gateway.listeners import Listener
 from services.mllp_gateway.receiver import Receiver
+from services.mllp_gateway.sequence import Sequence
 
 CONTENT_TYPES = (
     b"application/hl7-v2",
@@ -67,6 +68,7 @@ class _HttpClient:
         self.listener = listener
         self.organization = listener.organization or ""
         self.address = f"{peer.host}:{peer.port}"
+        self.sequence = Sequence()
         self._request: Any = request
         self._exchanges: list[Exchange] = []
         request.notifyFinish().addErrback(self._gone)
@@ -98,7 +100,7 @@ class _HttpClient:
 
 
 def _status(exchange: Exchange) -> int:
-    if not exchange.reason:
+    if not exchange.reason or exchange.code in ("AA", "CA"):
         return 200
     if exchange.reason == "storage_down":
         return 503

@@ -6,6 +6,7 @@ lines have the shape of `libs.log`'s: ids, sizes and timings, never content.
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from typing import BinaryIO
@@ -36,8 +37,10 @@ class Journal:
             if self._stream:
                 lines.append(self._line(exchange, seconds, now))
         if self._stream:
-            self._stream.write(b"".join(lines))
-            self._stream.flush()
+            # A full disk under the log must not cost anyone an answer.
+            with suppress(OSError):
+                self._stream.write(b"".join(lines))
+                self._stream.flush()
 
     def _line(self, exchange: Exchange, seconds: float, now: str) -> bytes:
         header, sender, client = exchange.header, exchange.sender, exchange.client

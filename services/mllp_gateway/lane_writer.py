@@ -74,8 +74,8 @@ class LaneWriter(Generic[T]):
     def _failed(self, failure: Any) -> None:
         """What waits fails with the call: stored after it, it could overtake the resend of what failed."""
         outcome = Outcome.REFUSED if failure.check(Refused) else Outcome.UNKNOWN
-        log.warning("storage failed", reason=str(failure.value), outcome=outcome.name.lower())
         tickets, self._under_way = self._under_way, []
         waiting, self._tickets, self._messages = self._tickets, [], []
         self._settled(tickets, outcome)
         self._settled(waiting, Outcome.REFUSED)
+        log.warning("storage failed", reason=str(failure.value), messages=len(tickets) + len(waiting))

@@ -4,10 +4,13 @@ import re
 
 from libs.errors import Permanent
 from libs.hl7v2.ack import AckCode, AckError
+from libs.hl7v2.charset import decode_message
 from libs.hl7v2.header import BadHeader, Header, NotHL7
 from services.mllp_gateway.listeners import Listener
 from services.mllp_gateway.message_types import MESSAGE_TYPES
 from services.mllp_gateway.senders import Sender
+
+MOST_CHECKED = 1_000_000  # bytes; a larger message would hold up every other sender while it is checked
 
 _VERSION = re.compile(rb"2\.[1-9](\.[0-9])?")
 
@@ -25,9 +28,9 @@ class Refusal(Permanent):
 def check(header: Header, sender: Sender, listener: Listener) -> None:
     """Raises Refusal for what the sender's rule, or else the listener, does not let in."""
     if not header.control_id:
-        raise _missing(10, "no_control_id")
+        raise missing(10, "no_control_id")
     if header.type not in MESSAGE_TYPES and sender.unknown_types == "refuse":
-        raise _rejected("200", "MSH^1^9^1^1", "unknown_type") if header.type else _missing(9, "no_type")
+        raise _rejected("200", "MSH^1^9^1^1", "unknown_type") if header.type else missing(9, "no_type")
     if sender.types and sender.types.isdisjoint(_names(header)):
         event = any(name.partition("^")[0] == header.type.decode("latin-1") for name in sender.types)
         raise _rejected("201" if event else "200", f"MSH^1^9^1^{2 if event else 1}", "type_not_accepted")
@@ -42,7 +45,7 @@ def check(header: Header, sender: Sender, listener: Listener) -> None:
         raise _rejected("202", "MSH^1^11", "processing_id_not_accepted")
     for field in sorted(sender.required):
         if not header.fields[field]:
-            raise _missing(field, "required_field_missing")
+            raise missing(field, "required_field_missing")
 
 
 def not_hl7(error: NotHL7) -> Refusal:
@@ -60,13 +63,33 @@ def unknown_sender() -> Refusal:
     return Refusal(AckCode.AR, error, "unknown_sender")
 
 
+def out_of_sequence() -> Refusal:
+    return Refusal(
+        AckCode.AE, AckError("100", "A message before this one is missing", "MSH^1^13"), "out_of_sequence"
+    )
+
+
+def check_structure(body: bytes, charset: str) -> None:
+    """Raises Refusal for the first error of a message's structure, by segment and field."""
+    from libs.hl7v2.conformance import validate  # 20 MB that only strict senders need
+
+    if len(body) > MOST_CHECKED:
+        return
+    text, _ = decode_message(body, charset)
+    for finding in validate(text):
+        if finding.severity == "E":
+            raise Refusal(
+                AckCode.AE, AckError(finding.code, finding.text, finding.location), "not_conformant"
+            )
+
+
 def storage_down() -> Refusal:
     return Refusal(
         AckCode.AR, AckError("207", "The message could not be stored; send it again"), "storage_down"
     )
 
 
-def _missing(field: int, reason: str) -> Refusal:
+def missing(field: int, reason: str) -> Refusal:
     return Refusal(AckCode.AE, AckError("101", location=f"MSH^1^{field}"), reason)
 
 

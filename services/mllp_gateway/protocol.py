@@ -18,6 +18,7 @@ from services.mllp_gateway.exchange import Exchange
 from services.mllp_gateway.limits import Limits
 from services.mllp_gateway.listeners import Listener
 from services.mllp_gateway.receiver import Receiver
+from services.mllp_gateway.sequence import Sequence
 from services.mllp_gateway.tls import names_of
 
 MAX_UNANSWERED = 1_000  # messages of one connection; it is not read while it has more
@@ -46,6 +47,7 @@ class MllpProtocol(Protocol):
         self.listener = listener
         self.organization = listener.organization or ""
         self.address = ""
+        self.sequence = Sequence()
         self._receiver = receiver
         self._limits = limits
         self._reactor = reactor

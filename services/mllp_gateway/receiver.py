@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from itertools import count
 
 from libs.hl7v2.ack import AckCode, AckError, acknowledge, answer_mode
-from libs.hl7v2.header import NotHL7, read_header, read_patient
+from libs.hl7v2.header import Header, NotHL7, read_header, read_patient
 from libs.lanes.contracts import Envelope, inbound_lane, message_id
+from libs.log import get_logger
 from libs.metrics import MLLP_QUIRKS
 from services.mllp_gateway import policy
 from services.mllp_gateway.exchange import Exchange
@@ -19,18 +20,21 @@ from services.mllp_gateway.journal import Journal
 from services.mllp_gateway.lane_writer import LaneWriter, Outcome
 from services.mllp_gateway.limits import Limits
 from services.mllp_gateway.policy import Refusal
-from services.mllp_gateway.senders import SendersFile, UnknownSender
+from services.mllp_gateway.senders import Sender, SendersFile, UnknownSender
+from services.mllp_gateway.sequence import Place
 from services.mllp_gateway.storage import Storage
 
 _MSA = (b"\rMSA", b"\nMSA")
+
+log = get_logger(__name__)
 
 
 class Receiver:
     """Judges messages, has the good ones stored, and decides every answer."""
 
     def __init__(self, rules: SendersFile, storage: Storage, limits: Limits, journal: Journal) -> None:
-        self._rules = rules
         self.writer: LaneWriter[Exchange] = LaneWriter(storage, self._settle)
+        self._rules = rules
         self._limits = limits
         self._journal = journal
         # Our MSH-10: no two processes make the same one, and it fits the 20 characters of before v2.7.
@@ -49,6 +53,8 @@ class Receiver:
         if exchange.lane:
             self._limits.hold(exchange.size)
             self.writer.append(exchange.lane, exchange.wire, exchange)
+        else:
+            self._journal.write([exchange])
 
     def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
         """Settle an exchange negatively."""
@@ -58,15 +64,18 @@ class Receiver:
 
     def refuse_oversize(self, head: bytes, exchange: Exchange, limit: int) -> None:
         """Rule 6: answer the head of a message that exceeds `limit` bytes, if it tells whom to answer."""
+        refusal = policy.too_large(limit)
         try:
             exchange.header = read_header(head)
         except NotHL7:
-            self._ignore(exchange, "too_large")
+            exchange.settled = True
+            exchange.reason = refusal.reason
+            self._journal.write([exchange])
         else:
-            self.refuse(exchange, policy.too_large(limit))
+            self.refuse(exchange, refusal)
 
     def _judge(self, body: bytes, exchange: Exchange) -> None:
-        """Find the sender and the lane. Raises Refusal."""
+        """Find the lane, or settle the exchange without storing anything. Raises Refusal."""
         try:
             header = exchange.header = read_header(body)
         except NotHL7 as error:
@@ -74,27 +83,57 @@ class Receiver:
         for quirk in header.quirks:
             MLLP_QUIRKS.labels(quirk).inc()
         if header.type == b"ACK" or any(msa in body for msa in _MSA):
-            self._ignore(exchange, "unexpected_ack")  # rule 12: or two systems answer each other for ever
+            # Rule 12: or two systems would answer each other's answers for ever.
+            exchange.settled = True
+            exchange.reason = "unexpected_ack"
             return
         exchange.mode = answer_mode(header)
-        client = exchange.client
         try:
-            sender = exchange.sender = self._rules.senders.identify(header, client.organization)
+            sender = exchange.sender = self._rules.senders.identify(header, exchange.client.organization)
         except UnknownSender as error:
             raise policy.unknown_sender() from error
-        policy.check(header, sender, client.listener)
+        if sender.sequence_numbers and self._starts_sequence(header, exchange):
+            return
+        policy.check(header, sender, exchange.client.listener)
+        if sender.strict:
+            policy.check_structure(body, sender.charset or exchange.client.listener.charset)
+        self._address(body, header, sender, exchange)
 
+    def _starts_sequence(self, header: Header, exchange: Exchange) -> bool:
+        """Whether the message only asks for the number that is expected; it is answered then.
+
+        Raises Refusal: one before it is missing.
+        """
+        sequence = exchange.client.sequence
+        place = sequence.place(header.fields[13])
+        if place is not Place.NONE:
+            exchange.expected_sequence = sequence.expected
+        if place is Place.AHEAD:
+            raise policy.out_of_sequence()
+        if place is Place.START and not header.type and header.control_id:
+            self._answer(exchange, AckCode.AA, None)
+            exchange.reason = "sequence_start"
+            return True
+        # What was accepted before is stored again: the same has no effect, and another must not be lost.
+        exchange.numbered = place is Place.NEXT
+        return False
+
+    def _address(self, body: bytes, header: Header, sender: Sender, exchange: Exchange) -> None:
+        """Write the envelope and choose the lane of a message that is to be stored."""
         exchange.message_id = message_id(
             sender.organization, header.application, header.facility, header.control_id, body
         )
+        if exchange.numbered:
+            exchange.client.sequence.take(header.fields[13])
+            exchange.expected_sequence = exchange.client.sequence.expected
         parties = header.application + b"|" + header.facility
         envelope = Envelope(
             message_id=exchange.message_id,
             organization=sender.organization,
             received_at=time.time(),
             sender=parties.decode("latin-1"),
-            peer=client.address,
-            charset=sender.charset or client.listener.charset,
+            peer=exchange.client.address,
+            charset=sender.charset or exchange.client.listener.charset,
             body=body,
         )
         exchange.wire = envelope.to_wire()
@@ -106,21 +145,31 @@ class Receiver:
         """What became of a call to Redis, for each of its messages."""
         for exchange in exchanges:
             self._limits.release(exchange.size)
-            if outcome is Outcome.STORED:
-                self._answer(exchange, AckCode.AA, None)
-            else:
-                self._not_stored(exchange, outcome)
-        self._journal.write(exchanges)
+            exchange.wire = b""
+            try:
+                self._conclude(exchange, outcome)
+            except Exception:
+                # One answer that cannot be written must not cost the others theirs.
+                log.exception("no answer", message_id=exchange.message_id)
+                exchange.reason = "internal"
+                exchange.settled = exchange.closes = True
         for client in dict.fromkeys(exchange.client for exchange in exchanges):
             client.answer()
+        self._journal.write(exchanges)
 
-    def _not_stored(self, exchange: Exchange, outcome: Outcome) -> None:
-        """Rule 19; but of a message that may be stored after all nothing is said: a resend settles that."""
+    def _conclude(self, exchange: Exchange, outcome: Outcome) -> None:
+        if outcome is Outcome.STORED:
+            self._answer(exchange, AckCode.AA, None)
+            return
+        # Rule 19; but of a message that may be stored after all nothing is said: a resend settles that.
         exchange.reason = "storage_down"
-        sender = exchange.sender
-        if outcome is Outcome.UNKNOWN or sender is None or sender.when_storage_is_down == "close":
+        header, sender = exchange.header, exchange.sender
+        if outcome is Outcome.UNKNOWN or not (header and sender) or sender.when_storage_is_down == "close":
             exchange.settled = exchange.closes = True
             return
+        if exchange.numbered:
+            exchange.client.sequence.give_back(header.fields[13])
+            exchange.expected_sequence = exchange.client.sequence.expected
         code = AckCode.AR if exchange.mode.enhanced else AckCode(sender.when_storage_is_down)
         self._answer(exchange, code, policy.storage_down().error)
 
@@ -129,12 +178,12 @@ class Receiver:
         answer = exchange.mode.answer(code)
         if answer is None:
             return
-        exchange.code = answer.value
         exchange.answer = acknowledge(
-            exchange.header, answer, control_id=next(self._control_ids), now=datetime.now(UTC), error=error
+            exchange.header,
+            answer,
+            control_id=next(self._control_ids),
+            now=datetime.now(UTC),
+            error=error,
+            expected_sequence=exchange.expected_sequence,
         )
-
-    def _ignore(self, exchange: Exchange, reason: str) -> None:
-        exchange.settled = True
-        exchange.reason = reason
-        self._journal.write([exchange])
+        exchange.code = answer.value

@@ -60,6 +60,8 @@ class Sender(BaseModel):
     unknown_types: Literal["refuse", "accept"] = "refuse"  # types that HL7 does not define
     versions: frozenset[str] = frozenset()  # accepted MSH-12; empty: 2.1 to 2.9 and none given
     processing_ids: frozenset[str] = frozenset()  # accepted MSH-11.1; empty: any
+    strict: bool = False  # refuse what is not as the standard has the message's structure
+    sequence_numbers: bool = False  # MSH-13 must count up on a connection
     required: frozenset[int] = frozenset()  # MSH fields that must be valued besides MSH-10
 
     def matches(self, parties: Sequence[str]) -> bool:
