@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 
 from libs import log
 from libs.settings import load
@@ -42,7 +42,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/health", health.system),
             Route("/metrics", health.metrics),
             _route(f"{BASE}/metadata", GET=metadata.capabilities),
-            Mount(BASE, routes=fhir_routes(), middleware=[Middleware(Authenticate)]),
+            Mount(BASE, Router(fhir_routes(), redirect_slashes=False), middleware=[Middleware(Authenticate)]),
         ],
         middleware=[Middleware(Observe), Middleware(GZipMiddleware, minimum_size=1024, compresslevel=1)],
         exception_handlers=dict(HANDLERS),

@@ -57,7 +57,11 @@ def _statement() -> tuple[bytes, str]:
 
 
 def _resource(kind: str) -> dict[str, Any]:
-    parameters = search_parameters(kind).values()
+    listed = [
+        {"name": parameter.code, "type": parameter.kind}
+        for _, parameter in sorted(search_parameters(kind).items())
+        if is_supported(parameter, kind)
+    ]
     return {
         "type": kind,
         "interaction": [{"code": code} for code in _INTERACTIONS],
@@ -68,9 +72,4 @@ def _resource(kind: str) -> dict[str, Any]:
         "conditionalRead": "full-support",
         "conditionalUpdate": True,
         "conditionalDelete": "not-supported",
-        "searchParam": [
-            {"name": parameter.code, "type": parameter.kind}
-            for parameter in sorted(parameters, key=lambda parameter: parameter.code)
-            if is_supported(parameter, kind)
-        ],
-    }
+    } | ({"searchParam": listed} if listed else {})

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libs.fhir.dates import date_range
+from libs.metrics import QUERY_SECONDS
 from libs.store import reader
 from libs.store.reader import Stored
 from services.fhir_api.authentication import principal
@@ -31,9 +32,10 @@ async def history(request: Request) -> Response:
     query = f"{path}?{urlencode(asked.pairs)}" if asked.pairs else path
     before = int(opened.pages.position(caller, query, asked.page)) if asked.page else None
 
-    found = await reader.history(
-        opened.readers, caller.organization, kind, name, count=asked.count, before=before
-    )
+    with QUERY_SECONDS.labels("history").time():
+        found = await reader.history(
+            opened.readers, caller.organization, kind, name, count=asked.count, before=before
+        )
     if not found.total:
         raise NotFound(f"{kind}/{name} is not known")
     versions, following = found.versions, found.next

@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from libs.metrics import QUERY_SECONDS
 from libs.store import reader
 from services.fhir_api.authentication import principal
 from services.fhir_api.errors import Gone, NotFound
@@ -14,7 +15,8 @@ from services.fhir_api.target import resource_key
 async def read(request: Request) -> Response:
     """The current version of one resource of the caller's organization."""
     kind, name = resource_key(request)
-    stored = await reader.current(runtime(request).readers, principal(request).organization, kind, name)
+    with QUERY_SECONDS.labels("read").time():
+        stored = await reader.current(runtime(request).readers, principal(request).organization, kind, name)
     if stored is None:
         raise NotFound(f"{kind}/{name} is not known")
     if stored.content is None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from starlette.requests import Request
 from starlette.responses import Response
 
+from libs.metrics import QUERY_SECONDS
 from libs.store import reader
 from libs.store.reader import Page, Stored
 from services.fhir_api.authentication import principal
@@ -37,7 +38,8 @@ async def _answer(request: Request, pairs: Pairs) -> Response:
     base, caller, opened = base_url(request), principal(request), runtime(request)
     query = parse_search(resource_type(request), pairs, base, lenient=preference(request).lenient)
     after = opened.pages.position(caller, query.text, query.page) if query.page else None
-    page = await reader.search(opened.readers, caller.organization, query.search(after))
+    with QUERY_SECONDS.labels("search").time():
+        page = await reader.search(opened.readers, caller.organization, query.search(after))
     links = [("self", f"{base}/{query.text}")]
     if page.next is not None:
         token = opened.pages.token(caller, query.text, page.next)

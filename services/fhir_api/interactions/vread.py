@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from libs.metrics import QUERY_SECONDS
 from libs.store import reader
 from services.fhir_api.authentication import principal
 from services.fhir_api.errors import Gone, NotFound
@@ -20,9 +21,10 @@ async def vread(request: Request) -> Response:
     version = int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else 0
     if not 0 < version <= _LAST:
         raise NotFound(f"{kind}/{name} has no such version")
-    stored = await reader.version(
-        runtime(request).readers, principal(request).organization, kind, name, version
-    )
+    with QUERY_SECONDS.labels("vread").time():
+        stored = await reader.version(
+            runtime(request).readers, principal(request).organization, kind, name, version
+        )
     if stored is None:
         raise NotFound(f"{kind}/{name} has no version {version}")
     if stored.content is None:

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from libs.fhir.bundle import Entry
 from libs.fhir.outcome import Issue
 from libs.fhir.search_query import split_values, unescape
+from libs.metrics import QUERY_SECONDS
 from libs.store import writer
 from libs.store.batch import VersionMismatch, Written
 from libs.store.engine import attempt
@@ -72,7 +73,8 @@ async def write(request: Request, entry: Entry, expected: int | None = None) -> 
         return written
 
     try:
-        return await run_in_threadpool(attempt, runtime(request).writers, org, apply)
+        with QUERY_SECONDS.labels("write").time():
+            return await run_in_threadpool(attempt, runtime(request).writers, org, apply)
     except VersionMismatch as error:
         raise PreconditionFailed(str(error)) from None
 
