@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 
 from libs import log
@@ -25,7 +24,8 @@ def main() -> None:
 
 def _end_with_the_pool() -> None:
     """The pool holds the other end of standard input; it closes when the pool's process is gone."""
-    sys.stdin.buffer.read()
+    while os.read(0, 1):  # not sys.stdin: its lock would be held when the interpreter ends
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
