@@ -1,7 +1,7 @@
 """What the mapping of one message knows and collects."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -149,6 +149,11 @@ class Context:
         """Add elements to a resource of this message."""
         entry = self._entries[reference["reference"]]
         _add_new(entry.resource, element(**more))
+
+    def remove(self, reference: Reference, *elements: str) -> None:
+        """State that the message deletes these elements of a resource of it."""
+        entry = self._entries[reference["reference"]]
+        self._entries[entry.full_url] = replace(entry, remove=(*entry.remove, *elements))
 
     def _add(self, entry: Entry) -> Reference:
         known = self._entries.get(entry.full_url)

@@ -13,6 +13,7 @@ from libs.mapping.inbound.config import MappingConfig
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.messages.adt import adt
 from libs.mapping.inbound.messages.mdm import mdm
+from libs.mapping.inbound.messages.merges import link_patients
 from libs.mapping.inbound.messages.orders import orders
 from libs.mapping.inbound.messages.oru import oru
 from libs.mapping.inbound.messages.others import dft, mfn, ppr, ref, rsp
@@ -61,6 +62,7 @@ MAPS: dict[str, Map] = {
     **dict.fromkeys(("RDE", "RDS", "RGV", "RAS", "RRE", "RRD", "RRG", "RRA"), orders),
 }
 
+LINKS = frozenset({"A24", "A37"})  # the only ADT events about several patients at once
 _SPECIMEN_FIRST = frozenset({"R22", "R23"})
 
 # Resources that many messages share: that one of them came up in a message says nothing about its origin.
@@ -77,9 +79,12 @@ def map_message(message: Message, config: MappingConfig) -> Mapped:
     if mapping is None:
         raise Unmappable(f"messages of the type {kind[:10]!r} are not mapped (MSH-9)")
     groups = patients(message.segments, specimen_first=kind == "OUL" and context.event in _SPECIMEN_FIRST)
-    if kind == "ADT" and not any(group.first(name) for group in groups for name in ("PID", "PV1")):
+    if kind == "ADT" and not any(_says_something(group) for group in groups):
         raise Unmappable("an ADT message without PID and PV1 segments says nothing about anybody")
-    focus = [reference for group in groups for reference in mapping(group, context)]
+    if kind == "ADT" and context.event in LINKS:
+        focus = link_patients(groups, context)
+    else:
+        focus = [reference for group in groups for reference in mapping(group, context)]
     targets = [
         {"reference": entry.full_url}
         for entry in context.entries()
@@ -88,3 +93,7 @@ def map_message(message: Message, config: MappingConfig) -> Mapped:
     header = msh.message_header(message.header, context, focus)
     msh.provenance(message.header, context, message.first("EVN"), targets, header)
     return Mapped(context.entries(), context.report(), f"{kind}^{context.event}" if context.event else kind)
+
+
+def _says_something(group: Patient) -> bool:
+    return bool(group.results or group.orders or group.first("PID") or group.first("PV1"))

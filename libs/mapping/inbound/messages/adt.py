@@ -1,10 +1,13 @@
 """ADT: admission, discharge, transfer and what else happens to a patient or a visit.
 
 Source: v2-to-FHIR IG 1.0.0, ADT_A01 (A01, A04, A08, A13), ADT_A05 (A05, A14, A28, A31); the guide has no map
-for ADT_A03, which has the segments of ADT_A01.
+for ADT_A03, which has the segments of ADT_A01. ADT_A02, ADT_A06, ADT_A09, ADT_A11, ADT_A17 and the like are
+subsets of it; merges are in merges.py.
 """
 
 from libs.mapping.inbound.context import Context, Reference, Subject
+from libs.mapping.inbound.messages.merges import MERGES
+from libs.mapping.inbound.messages.oru import write_reports
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, parts_of, subject
 from libs.mapping.inbound.segments import acc, obx, pr1
 from libs.mapping.inbound.structure import Patient
@@ -12,10 +15,13 @@ from libs.mapping.inbound.structure import Patient
 
 def adt(group: Patient, context: Context) -> list[Reference]:
     """The patient, the visit and what the message states about them; returns what it is about."""
+    if merge := MERGES.get(context.event):
+        return merge(group, context)
     about = subject(group, context)
     allergies_and_coverage(group, context, about)
     acts_of_care(group, context, about)
     obx.loose_observations(group.results, context, about)
+    write_reports(group, context, about)
     return about.focus()
 
 

@@ -55,8 +55,18 @@ def allergies_and_coverage(group: Patient, context: Context, about: Subject) -> 
         in1.coverage(one, more.get(one.position + 1), context, about.patient)
 
 
-def person(group: Patient, context: Context, parts: Sequence[role.Part] = ()) -> Reference:
-    """Write the Patient of PID, PD1, NK1, DB1 and the roles that follow the PID."""
+def person(
+    group: Patient,
+    context: Context,
+    parts: Sequence[role.Part] = (),
+    *,
+    known_as: Element | None = None,
+    more_identifiers: Sequence[Element] = (),
+) -> Reference:
+    """Write the Patient of PID, PD1, NK1, DB1 and the roles that follow the PID.
+
+    `known_as` is the identifier that finds the patient when it is another than those of the PID.
+    """
     identification = next(one for one in group.segments if one.name == "PID")
     demographics, kin = group.first("PD1"), group.all("NK1")
     found = pid.patient(identification, context)
@@ -72,7 +82,11 @@ def person(group: Patient, context: Context, parts: Sequence[role.Part] = ()) ->
     contacts = [contact for one in kin if (contact := nk1.contact(one, context))]
     if contacts:
         found["contact"] = contacts
-    identifier = pid.identity(found, context)
+    identifier = known_as or pid.identity(found, context)
+    if more_identifiers:
+        found["identifier"] = [*found.get("identifier", []), *more_identifiers]
+    if context.event == "A29":  # delete person information
+        found["active"] = False
     if identifier is None:
         context.warn(identification, 3, "no patient identifier: the patient cannot be found again")
     return context.put(

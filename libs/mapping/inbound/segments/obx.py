@@ -4,6 +4,7 @@ Source: v2-to-FHIR IG 1.0.0, OBX[Observation], OBX[Observation-Component], NTE[O
 The statuses that the guide leaves open, and lines of text as one Observation, by our own rules.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -67,11 +68,17 @@ class Observed:
     attachments: list[Element]
 
 
-def observations(results: Sequence[Result], setting: Setting, context: Context) -> Observed:
-    """One Observation a result; the lines of a text (TX, FT) are one together."""
+def observations(
+    results: Sequence[Result], setting: Setting, context: Context, *, timed: bool = False
+) -> Observed:
+    """One Observation a result; the lines of a text (TX, FT) are one together.
+
+    With `timed` the same observation at another time is another one.
+    """
     references, attachments = [], []
     groups = lines_together(results)
     repeated = _repeated(groups)
+    written: Counter[tuple[str, ...]] = Counter()
     for group in groups:
         obx = group[0].obx
         found = observation(group, setting, context)
@@ -79,21 +86,20 @@ def observations(results: Sequence[Result], setting: Setting, context: Context) 
             one["valueAttachment"] for one in found.get("extension", ()) if one["url"] == ATTACHMENT
         ]
         key = _key(obx)
-        again = (obx.text(1),) if key in repeated else ()
-        references.append(
-            context.put(found, None, *setting.key, *key, *again, obx.text(21).strip(), merge=False)
-        )
+        key = (*key, *((obx.text(1),) if key in repeated else ()), obx.text(21).strip())
+        if timed:
+            key = (*key, obx.text(14))
+        written[key] += 1
+        again = (str(written[key]),) if written[key] > 1 else ()
+        references.append(context.put(found, None, *setting.key, *key, *again, merge=False))
     return Observed(references, attachments)
 
 
 def loose_observations(results: Sequence[Result], context: Context, subject: Subject) -> list[Reference]:
     """The observations of a message without orders (ADT), told apart by their time."""
-    found = []
-    for result in results:
-        anchor = (subject.encounter or subject.patient)["reference"]
-        setting = Setting(subject.patient, subject.encounter, (anchor, result.obx.text(14)))
-        found += observations([result], setting, context).references
-    return found
+    anchor = (subject.encounter or subject.patient)["reference"]
+    setting = Setting(subject.patient, subject.encounter, (anchor,))
+    return observations(results, setting, context, timed=True).references
 
 
 def about_specimen(setting: Setting, specimen: Reference | None) -> Setting:

@@ -120,9 +120,14 @@ def identifiers(pid: Segment, context: Context) -> list[Element]:
     return list({(one["system"], one["value"]): one for one in reversed(found)}.values())[::-1]
 
 
+def account_number(pid: Segment, context: Context) -> Element | None:
+    """PID-18 as an Identifier, None when it is not valued."""
+    return cx_identifier(context, pid.first(18), pid, 18, "account")
+
+
 def account(pid: Segment, context: Context, subject: Reference) -> Reference | None:
     """PID[Account]: PID-18, None when it is not valued."""
-    number = cx_identifier(context, pid.first(18), pid, 18, "account")
+    number = account_number(pid, context)
     if number is None:
         return None
     return context.put(

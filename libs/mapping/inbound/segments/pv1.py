@@ -36,7 +36,7 @@ ARRIVAL = concept_map("0430", "ModeOfArrivalCode")
 PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 _FHIR = "http://hl7.org/fhir/StructureDefinition/"
 _R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter."
-_UNKNOWN_CLASS = coding("http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "UNK", "unknown")
+UNKNOWN_CLASS = coding("http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "UNK", "unknown")
 
 # The participants: field, code of v3-ParticipationType, its meaning.
 _PARTICIPANTS = (
@@ -47,10 +47,25 @@ _PARTICIPANTS = (
     (52, "PART", "Participation"),
 )
 
-CANCELLED = frozenset({"A11", "A27", "A38"})
+# Events that decide where a visit stands, whatever its class is.
+_STATUS_OF_EVENT = {
+    "A03": "finished",
+    "A05": "planned",
+    "A11": "cancelled",
+    "A13": "in-progress",
+    "A14": "planned",
+    "A21": "onleave",
+    "A22": "in-progress",
+    "A23": "entered-in-error",
+    "A27": "cancelled",
+    "A38": "cancelled",
+    "A52": "in-progress",
+    "A53": "onleave",
+}
 PLANNED = frozenset({"A05", "A14"})
-UPDATES = frozenset({"A08", "A28", "A31"})  # they say nothing of where the visit stands
-DISCHARGED = frozenset({"A03"})
+# Events that say nothing of where the visit stands: updates, transfers of names and numbers, tracking.
+UPDATES = frozenset({"A08", "A28", "A31", "A17", "A54", "A55", "A60", "A61", "A62"})
+UPDATES |= frozenset({"A18", "A34", "A35", "A36", "A40", "A41", "A42", "A43", "A44", "A45"})
 
 
 def encounter(
@@ -62,7 +77,7 @@ def encounter(
         "Encounter",
         identifier=identifiers(pv1, context),
         status=status(pv1, context),
-        class_=coding_of(context, pv1, 2, CLASS) or _UNKNOWN_CLASS,
+        class_=coding_of(context, pv1, 2, CLASS) or UNKNOWN_CLASS,
         type=codeable_concepts(context, pv1, 4, ADMISSION_TYPE)
         + codeable_concepts(context, pv1, 18, table="0018"),
         serviceType=codeable_concept(context, pv1, 10, SERVICE),
@@ -78,14 +93,9 @@ def encounter(
 
 def status(pv1: Segment, context: Context) -> str:
     """Where the visit stands: by the event that cancels or plans it, else by its end, else by PV1-2."""
-    event = context.event
-    if event in CANCELLED:
-        return "cancelled"
-    if event in PLANNED:
-        return "planned"
-    if event == "A13":
-        return "in-progress"
-    if event in DISCHARGED or pv1.text(45):
+    if decided := _STATUS_OF_EVENT.get(context.event) if context.is_adt else None:
+        return decided
+    if pv1.text(45):
         return "finished"
     return context.code(STATUS, pv1.text(2).strip(), pv1, 2) or "unknown"
 
@@ -172,7 +182,7 @@ def _locations(pv1: Segment, pv2: Segment | None, context: Context) -> list[Elem
         (current, "planned" if planned else "active"),
         (location(context, pv1, 6), "completed"),
         (location(context, pv1, 11), "active"),
-        (location(context, pv1, 42), "reserved"),
+        (None if context.event == "A26" else location(context, pv1, 42), "reserved"),
         (location(context, pv1, 43), "completed"),
         (location(context, pv2, 1) if pv2 is not None else None, "planned"),
     ]
