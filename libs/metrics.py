@@ -32,9 +32,17 @@ MLLP_FRAMES = Counter("mllp_frames_total", "Whole MLLP frames received", ["liste
 MLLP_QUIRKS = Counter(
     "mllp_quirks_total", "Deviations from the standard that were tolerated, by kind", ["kind"]
 )
-MLLP_DROPPED = Counter("mllp_connections_dropped_total", "MLLP connections ended or refused by us", ["reason"])
+MLLP_DROPPED = Counter(
+    "mllp_connections_dropped_total", "MLLP connections ended or refused by us", ["reason"]
+)
 NAKS = Counter("hl7_naks_total", "Negative acknowledgements, by code and reason", ["code", "reason"])
 MLLP_CONNECTIONS = Gauge("mllp_connections", "Open MLLP connections", multiprocess_mode="livesum")
+MLLP_LISTENER_CONNECTIONS = Gauge(
+    "mllp_listener_connections",
+    "Open MLLP connections, by listener",
+    ["listener"],
+    multiprocess_mode="livesum",
+)
 ACK_SECONDS = Histogram(
     "mllp_ack_duration_seconds", "Time from the last byte of a message to its acknowledgement",
     buckets=_ACK_SECONDS,

@@ -8,10 +8,11 @@ from twisted.internet import reactor as _reactor
 
 from libs import log
 from libs.settings import load
+from services.mllp_gateway.failures import report_failures
 from services.mllp_gateway.journal import Journal
 from services.mllp_gateway.limits import Limits
 from services.mllp_gateway.listeners import BadListenersFile, http_listener, read_listeners
-from services.mllp_gateway.ports import CannotListen
+from services.mllp_gateway.ports import CannotListen, raise_descriptor_limit
 from services.mllp_gateway.receiver import Receiver
 from services.mllp_gateway.senders import BadSendersFile, SendersFile
 from services.mllp_gateway.server import Gateway
@@ -26,6 +27,8 @@ def main() -> None:
     reactor: Any = _reactor
     settings = load(Settings)
     log.configure(SERVICE, settings.log_level)
+    report_failures()
+    raise_descriptor_limit()
     limits = Limits(
         settings.mllp_max_connections, settings.mllp_max_connections_per_address, settings.mllp_memory
     )

@@ -1,7 +1,9 @@
 """Listening sockets, as an interface to hospitals needs them."""
 
+import contextlib
 import errno
 import os
+import resource
 import socket
 from typing import Any
 
@@ -40,6 +42,13 @@ def open_port(reactor: Any, address: str, port: int, factory: Any, *, proxy: boo
     opened: list[Any] = []
     endpoint.listen(factory).addCallback(opened.append)  # at once: the socket listens already
     return opened[0]
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process hold as many connections as the system allows; the usual limit of 1,024 is few."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS says "infinite" and means less
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _keep_alive(server: socket.socket) -> None:

@@ -148,9 +148,9 @@ class Receiver:
             exchange.wire = b""
             try:
                 self._conclude(exchange, outcome)
-            except Exception:
+            except Exception as error:
                 # One answer that cannot be written must not cost the others theirs.
-                log.exception("no answer", message_id=exchange.message_id)
+                log.error("no answer", message_id=exchange.message_id, type=type(error).__name__)  # noqa: TRY400
                 exchange.reason = "internal"
                 exchange.settled = exchange.closes = True
         for client in dict.fromkeys(exchange.client for exchange in exchanges):

@@ -10,7 +10,7 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from libs.log import get_logger
-from libs.metrics import MLLP_CONNECTIONS, MLLP_DROPPED
+from libs.metrics import MLLP_CONNECTIONS, MLLP_DROPPED, MLLP_LISTENER_CONNECTIONS
 from services.mllp_gateway.http import GatewaySite
 from services.mllp_gateway.http_ingest import Ingest
 from services.mllp_gateway.limits import Limits
@@ -102,9 +102,11 @@ class Gateway:
             MLLP_DROPPED.labels("too_many_connections").inc()
             return _Refused()
         MLLP_CONNECTIONS.inc()
+        MLLP_LISTENER_CONNECTIONS.labels(listener.name).inc()
 
         def gone(protocol: MllpProtocol) -> None:
             MLLP_CONNECTIONS.dec()
+            MLLP_LISTENER_CONNECTIONS.labels(listener.name).dec()
             self._limits.leave(counted)
             self._connections.discard(protocol)
 

@@ -1,6 +1,10 @@
 """What comes over the wire: every way in which TCP and senders cut, pad and break frames."""
 
+from itertools import pairwise
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from services.mllp_gateway.tests.harness import (
     GatewayProcess,
@@ -188,3 +192,38 @@ def test_messages_in_one_frame_are_acknowledged_one_by_one(
 
     assert [fields(answer, "MSA")[1:3] for answer in answers] == [["AA", "A"], ["AR", "B"], ["AA", "C"]]
     assert stored_bodies(redis_url) == [messages[0], messages[2]]
+
+
+_GOOD, _UNKNOWN, _HEADLESS = "good", "unknown type", "no MSH"
+_PADDING = st.sampled_from(
+    [b"", b"\r\n", b"\0", b"noise", b"\x0b\x1c\r", b"\x0b\x06\x1c\r", b"\x0bMSH|^~\\&|CUT"]
+)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([_GOOD, _UNKNOWN, _HEADLESS]), _PADDING), min_size=1, max_size=12),
+    st.lists(st.integers(0, 3000), max_size=12),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_message_is_answered_in_order_whatever_surrounds_and_cuts_it(
+    gateway: GatewayProcess, parts: list[tuple[str, bytes]], cuts: list[int]
+) -> None:
+    stream = b"".join(
+        padding + framed(_message(kind, str(number))) for number, (kind, padding) in enumerate(parts)
+    )
+    edges = [0, *sorted(cut % len(stream) for cut in cuts), len(stream)]
+    with gateway.connect() as peer:
+        for start, end in pairwise(edges):
+            peer.send(stream[start:end])
+        answers = [fields(peer.answer(), "MSA")[1:3] for _ in parts]
+
+    expected = {_GOOD: "AA", _UNKNOWN: "AR", _HEADLESS: "AR"}
+    assert answers == [
+        [expected[kind], "" if kind == _HEADLESS else str(number)] for number, (kind, _) in enumerate(parts)
+    ]
+
+
+def _message(kind: str, control_id: str) -> bytes:
+    if kind == _HEADLESS:
+        return b"PID|1||4711\r"
+    return adt(control_id, type="ADT^A01" if kind == _GOOD else "QQQ")
