@@ -20,6 +20,10 @@ _EVERY = {
     "TimeZone": "UTC",
     "statement_timeout": "10s",
     "idle_in_transaction_session_timeout": "10s",
+    # Many short queries on a disk without moving parts.
+    "random_page_cost": "1.1",
+    "max_parallel_workers_per_gather": "0",
+    "jit": "off",
 }
 # What is written is found by key, a few hundred rows at a time. A plan made while a table was small
 # would read all of it, until its statistics say otherwise.

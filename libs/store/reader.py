@@ -1,6 +1,5 @@
 """What is stored, as it is stored: the bytes of a resource go from PostgreSQL to the caller unparsed."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +10,7 @@ from psycopg import AsyncConnection
 from libs.fhir.definitions import main_date
 from libs.store.engine import AsyncPool, reading
 from libs.store.ranges import Condition
-from libs.store.search import BadSearch, Search, condition, needs_index
+from libs.store.search import BadSearch, Search, condition, names_few, needs_index
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +97,7 @@ async def history(
 
 async def search(pool: AsyncPool, org: str, search: Search) -> Page:
     """One page of what matches. Raises BadSearch, BadValue and BadDate for what cannot be asked."""
-    conditions = [condition(org, search, criterion) for criterion in search.criteria]
-    indexed = any(needs_index(criterion) for criterion in search.criteria)
-    query = _Query(org, search, conditions, indexed)
+    query = _Query(org, search)
     async with reading(pool, org) as connection:
         found = await _execute(connection, query.page()) if search.count else None
         counted = await _execute(connection, query.total()) if search.total or not search.count else None
@@ -115,7 +112,7 @@ async def search(pool: AsyncPool, org: str, search: Search) -> Page:
 class _Query:
     """The SQL of one search."""
 
-    def __init__(self, org: str, search: Search, conditions: Sequence[Condition], indexed: bool) -> None:
+    def __init__(self, org: str, search: Search) -> None:
         self._search = search
         field = search.sort.removeprefix("-")
         self._descending = search.sort.startswith("-")
@@ -124,17 +121,28 @@ class _Query:
             raise BadSearch(f"{search.type} cannot be sorted by {field}")
         self._key = {"_id": "r.id", "_lastUpdated": "r.last_updated"}.get(field, "i.date_from")
         self._type = "text" if field == "_id" else "timestamptz"
-        self._from = "FROM fhir_resource r"
-        where = ["r.org_id = %s", "r.type = %s", "NOT r.deleted"]
-        values: list[Any] = [org, search.type]
-        if indexed or self._by_date:
-            self._from += " JOIN org_index i ON i.rid = r.rid"
-            where += ["i.org_id = %s", "i.type = %s"]
-            values += [org, search.type]
-        for each in conditions:
-            where.append(each.text)
-            values += each.values
-        self._where, self._values = " AND ".join(where), values
+        self._from, self._where, self._values = self._parts(org)
+
+    def _parts(self, org: str) -> tuple[str, str, list[Any]]:
+        """FROM, WHERE and their values."""
+        search = self._search
+        conditions = [(criterion, condition(org, search, criterion)) for criterion in search.criteria]
+        tables, values = "FROM org_resource r", []
+        first = [each for criterion, each in conditions if names_few(criterion)]
+        if first:
+            # OFFSET 0 is a fence: first these few by their tokens, then each resource by its number,
+            # whatever the statistics say.
+            few = " AND ".join(each.text for each in first)
+            tables = f"FROM (SELECT * FROM org_index i WHERE {few} OFFSET 0) i"  # noqa: S608
+            tables += " CROSS JOIN LATERAL (SELECT * FROM org_resource r WHERE r.rid = i.rid OFFSET 0) r"
+            values = [value for each in first for value in each.values]
+        elif self._by_date or any(needs_index(criterion) for criterion in search.criteria):
+            tables += " JOIN org_index i ON i.rid = r.rid AND i.org_id = %s AND i.type = %s"
+            values = [org, search.type]
+        rest = [each for _, each in conditions if each not in first]
+        where = ["r.org_id = %s", "r.type = %s", "NOT r.deleted", *(each.text for each in rest)]
+        values += [org, search.type, *(value for each in rest for value in each.values)]
+        return tables, " AND ".join(where), values
 
     def total(self) -> Condition:
         return Condition(f"SELECT count(*) {self._from} WHERE {self._where}", self._values)

@@ -2,7 +2,8 @@
 
 Every criterion becomes a condition on a row `i` of the index or `r` of the resource. What the index has
 as tokens (codes, identifiers, references, uris, what is missing) is asked of one array: AND is `@>`, OR
-is `&&`. Strings, numbers and further dates are asked of their own tables.
+is `&&`. Strings, numbers and further dates are asked of their own tables. All of them are views of the
+organization's rows (see the first migration for why).
 
 Source: FHIR R4, "Search".
 """
@@ -89,6 +90,13 @@ def needs_index(criterion: Criterion) -> bool:
     return criterion.parameter not in ("_id", "_lastUpdated")
 
 
+def names_few(criterion: Criterion) -> bool:
+    """Whether only few resources of an organization can meet the criterion."""
+    return criterion.parameter in ("identifier", "patient", "subject", "encounter") and (
+        criterion.modifier in ("", "Patient", "Encounter", "of-type")
+    )
+
+
 def _missing(org: str, kind: str, criterion: Criterion) -> Condition:
     if criterion.values not in (("true",), ("false",)):
         raise BadSearch(f"{criterion.parameter}:missing is true or false")
@@ -172,7 +180,7 @@ def _date(org: str, search: Search, criterion: Criterion, parameter: SearchParam
         return _any([date_condition("i.date_from", "i.date_to", *span) for span in spans])
     found = _any([date_condition("d.lo", "d.hi", *span) for span in spans])
     return Condition(
-        "i.rid IN (SELECT d.rid FROM fhir_date d"  # noqa: S608
+        "i.rid IN (SELECT d.rid FROM org_date d"  # noqa: S608
         f" WHERE d.org_id = %s AND d.type = %s AND d.param = %s AND {found.text})",
         [org, search.type, criterion.parameter, *found.values],
     )
@@ -264,7 +272,7 @@ def _bounds(prefix: str, text: str) -> tuple[Decimal, Decimal]:
 
 def _numbers(org: str, search: Search, criterion: Criterion, found: Condition) -> Condition:
     return Condition(
-        "i.rid IN (SELECT n.rid FROM fhir_num n"  # noqa: S608
+        "i.rid IN (SELECT n.rid FROM org_num n"  # noqa: S608
         f" WHERE n.org_id = %s AND n.type = %s AND n.param = %s AND {found.text})",
         [org, search.type, criterion.parameter, *found.values],
     )

@@ -21,7 +21,7 @@ keys = st.sampled_from("abc")
 part = st.dictionaries(st.sampled_from(["start", "end"]), keys)
 identifier = st.fixed_dictionaries({"system": keys, "value": keys}, optional={"use": keys})
 extension = st.fixed_dictionaries({"url": keys, "valueString": keys})
-resources = st.fixed_dictionaries(
+resources: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
     optional={
         "gender": keys,

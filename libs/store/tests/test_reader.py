@@ -304,7 +304,17 @@ def test_another_organization_sees_nothing_even_where_a_query_forgets_to_ask(
         counts = []
         for table in (
             *("fhir_resource", "fhir_version", "fhir_index", "fhir_str", "fhir_num", "fhir_date"),
-            *("fhir_identifier", "org_index", "org_str", "message", "dead_letter", "api_client"),
+            *(
+                "fhir_identifier",
+                "org_resource",
+                "org_index",
+                "org_str",
+                "org_num",
+                "org_date",
+                "message",
+                "dead_letter",
+                "api_client",
+            ),
         ):
             async with reading(readers, "theirs") as connection:
                 found = await connection.execute(f"SELECT count(*) FROM {table}")
