@@ -1,6 +1,7 @@
 """Senders as a hospital has them: many MLLP connections, each waiting for its ACK before the next message."""
 
 import asyncio
+import math
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator
@@ -45,6 +46,7 @@ class Load:
     connections: int
     seconds: float
     rate: float = 0.0  # messages a second in all; 0: as fast as they are acknowledged
+    at_most: float = math.inf  # messages
 
 
 @contextmanager
@@ -69,6 +71,8 @@ async def _send(load: Load) -> Sent:
         reader, writer = await asyncio.open_connection(*load.to)
         while time.perf_counter() < end:
             number = next(numbers)
+            if number >= load.at_most:
+                break
             if load.rate:
                 due = started + number / load.rate
                 if due > end:

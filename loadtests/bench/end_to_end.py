@@ -1,7 +1,7 @@
 """The whole system under load: from the first byte over MLLP to committed FHIR.
 
-At full rate, senders push as fast as they are acknowledged, and the clock stops when the last message is
-committed. At 10,000 messages a minute, what matters is how much waits, how late a message is readable, and
+At full rate, senders push as fast as they are acknowledged, and the clock stops when the last of these
+messages is committed. At 10,000 messages a minute, what matters is how much waits, how late a message is readable, and
 how long a FHIR read takes meanwhile.
 """
 
@@ -21,6 +21,7 @@ from loadtests.system import System, running
 CONNECTIONS = 50
 PACE = 10_000 / 60  # messages a second
 DRAINED_WITHIN = 600.0  # seconds
+MESSAGES = {"ADT": 1000, "ORU": 250}  # at most, for each second of the measurement
 READERS = 4  # connections that read without pause
 
 
@@ -35,7 +36,7 @@ def measure(seconds: float, paced_seconds: float) -> Iterator[Result]:
 
 def _full_rate(system: System, redis: "Redis", kind: str, seconds: float) -> Row:
     started = time.perf_counter()
-    full = Load(kind, f"full-{kind}", system.mllp, CONNECTIONS, seconds)
+    full = Load(kind, f"full-{kind}", system.mllp, CONNECTIONS, seconds, at_most=MESSAGES[kind] * seconds)
     with sending(full) as load:
         most = 0
         while not load.done():
