@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from psycopg import Connection
 from starlette.requests import Request
 
 from libs.metrics import POOL_IN_USE, POOL_SIZE
@@ -26,6 +27,7 @@ class Runtime:
     writers: Pool
     keys: Keys
     pages: Pages
+    writing: set[Connection[Any]] = field(default_factory=set)  # connections of the writes under way
 
 
 @asynccontextmanager
@@ -37,23 +39,31 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
     writers = open_pool(url, writing)
     await readers.open()
     gauges = asyncio.create_task(_measure(readers, writers))
+    opened = Runtime(
+        settings=settings,
+        readers=readers,
+        writers=writers,
+        keys=Keys(partial(authenticate, readers)),
+        pages=Pages(settings.paging_key()),
+    )
     try:
-        yield Runtime(
-            settings=settings,
-            readers=readers,
-            writers=writers,
-            keys=Keys(partial(authenticate, readers)),
-            pages=Pages(settings.paging_key()),
-        )
+        yield opened
     finally:
         gauges.cancel()
         await readers.close()
-        await asyncio.to_thread(writers.close)
+        await asyncio.to_thread(_end_writes, opened)
 
 
 def runtime(request: Request) -> Runtime:
     opened: Runtime = request.app.state.runtime
     return opened
+
+
+def _end_writes(opened: Runtime) -> None:
+    """What is still writing had its time to finish; unlike a task, a thread cannot be cancelled."""
+    for connection in list(opened.writing):
+        connection.cancel_safe(timeout=1.0)
+    opened.writers.close()
 
 
 async def _measure(*pools: AsyncPool | Pool) -> None:

@@ -16,6 +16,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from libs.embedded.process import free_port
@@ -190,6 +191,33 @@ def test_sigterm_under_load_ends_in_time_and_breaks_no_answer(own_service: Servi
         reader.join(10)
 
     assert (status, broken, set(answered)) == (0, [], {200})
+    assert seconds < 5
+
+
+def test_sigterm_does_not_wait_for_a_write_that_hangs(own_service: Service, postgres_url: str) -> None:
+    with own_service.client() as client:
+        put(client, patient("locked"))
+    refused: list[int | str] = []
+
+    def write() -> None:
+        with own_service.client() as client:
+            try:
+                refused.append(put(client, patient("locked", gender="other")).status_code)
+            except httpx.TransportError:
+                refused.append("closed")
+
+    with psycopg.connect(postgres_url) as holder:
+        holder.execute("SELECT FROM fhir_resource WHERE id = 'locked' FOR UPDATE")
+        writer = threading.Thread(target=write)
+        writer.start()
+        with psycopg.connect(postgres_url, autocommit=True) as observer:
+            while not observer.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
+                time.sleep(0.02)
+        status, seconds = own_service.stop()
+        writer.join()
+
+    assert refused in ([500], [503], ["closed"])  # anything but an acknowledgement
+    assert status == 0
     assert seconds < 5
 
 
