@@ -17,7 +17,7 @@ from services.mllp_gateway.receiver import Receiver
 from services.mllp_gateway.senders import BadSendersFile, SendersFile
 from services.mllp_gateway.server import Gateway
 from services.mllp_gateway.settings import Settings
-from services.mllp_gateway.storage import Storage
+from services.mllp_gateway.storage import BadRedisUrl, Storage
 from services.mllp_gateway.tls import BadCertificate
 
 SERVICE = "mllp-gateway"
@@ -32,11 +32,11 @@ def main() -> None:
     limits = Limits(
         settings.mllp_max_connections, settings.mllp_max_connections_per_address, settings.mllp_memory
     )
-    storage = Storage(
-        reactor, settings.redis_url.get_secret_value(), settings.redis_timeout, settings.ack_replicas
-    )
     journal = Journal(SERVICE, sys.stdout.buffer if settings.log_level in ("debug", "info") else None)
     try:
+        storage = Storage(
+            reactor, settings.redis_url.get_secret_value(), settings.redis_timeout, settings.ack_replicas
+        )
         rules = SendersFile(settings.senders_file, settings.default_organization)
         receiver = Receiver(rules, storage, limits, journal)
         gateway = Gateway(
@@ -44,7 +44,7 @@ def main() -> None:
         )
         token = settings.hl7_http_token.get_secret_value() if settings.hl7_http_token else None
         gateway.start(read_listeners(settings), http_listener(settings), token)
-    except (BadSendersFile, BadListenersFile, BadCertificate, CannotListen) as error:
+    except (BadSendersFile, BadListenersFile, BadCertificate, BadRedisUrl, CannotListen) as error:
         raise SystemExit(f"{SERVICE}: {error}") from None
 
     def stop(*_: object) -> None:

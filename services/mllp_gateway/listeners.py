@@ -64,6 +64,8 @@ class Listener(BaseModel):
     proxy: bool = False
     max_message: int = Field(ge=1_000, le=256_000_000)  # bytes
     frame_timeout: float = Field(gt=0)  # seconds from a message's first byte to its last
+    idle_timeout: float | None = Field(None, gt=0)  # seconds a connection may stay silent; None: for ever
+    max_connections: int | None = Field(None, ge=1)  # of this port, within those of the gateway
 
 
 def read_listeners(settings: Settings) -> list[Listener]:

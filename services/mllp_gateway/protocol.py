@@ -55,6 +55,7 @@ class MllpProtocol(Protocol):
         self._decoder = FrameDecoder(listener.max_message)
         self._unanswered: deque[Exchange] = deque()
         self._incomplete = 0  # bytes of the frame that is open
+        self._last_heard = time.monotonic()
         self._frame_began = 0.0  # monotonic seconds; of the open frame
         self._garbage = 0  # bytes outside messages since the last message, less the decoder's total
         self._grace: Any = None  # the timer of a lone FS
@@ -165,16 +166,23 @@ class MllpProtocol(Protocol):
         self._end_if_leaving()
 
     def check_time(self, now: float) -> None:
-        """End a connection whose message does not become whole."""
-        late = now - self._frame_began > self.listener.frame_timeout
-        if late and self._taking and self._decoder.in_frame and not self._paused:
+        """End a connection that is silent for too long, or whose message does not become whole."""
+        if not self._taking or self._paused:
+            return
+        if not self._secured and now - self._last_heard > self.listener.frame_timeout:
+            self.transport.abortConnection()
+            return
+        idle_timeout = self.listener.idle_timeout
+        if self._decoder.in_frame and now - self._frame_began > self.listener.frame_timeout:
             self._drop("frame_timeout")
-            self._end_if_leaving()
+        elif idle_timeout and not self._unanswered and now - self._last_heard > idle_timeout:
+            self._drop("idle_timeout")
+        self._end_if_leaving()
 
     # The parts of these.
 
     def _take(self, frames: Iterator[bytes], received: int) -> None:
-        now = time.monotonic()
+        now = self._last_heard = time.monotonic()
         was_open, complete = self._decoder.in_frame, False
         try:
             for content in frames:

@@ -98,7 +98,7 @@ class Gateway:
         """The protocol of a new connection."""
         # Behind a proxy every connection has the proxy's address: there the proxy limits its clients.
         counted = "" if listener.proxy else address
-        if not self._limits.enter(counted):
+        if self._is_taken(listener) or not self._limits.enter(counted):
             MLLP_DROPPED.labels("too_many_connections").inc()
             return _Refused()
         MLLP_CONNECTIONS.inc()
@@ -113,6 +113,13 @@ class Gateway:
         protocol = MllpProtocol(listener, self._receiver, self._limits, self._reactor, gone)
         self._connections.add(protocol)
         return protocol
+
+    def _is_taken(self, listener: Listener) -> bool:
+        """Whether a port has as many connections as it may."""
+        if listener.max_connections is None:
+            return False
+        present = sum(connection.listener is listener for connection in self._connections)
+        return present >= listener.max_connections
 
     def _problem(self) -> str | None:
         return "stopping" if self._stopping else None

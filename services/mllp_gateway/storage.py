@@ -26,6 +26,10 @@ _NOTHING_WRITTEN = (
 log = get_logger(__name__)
 
 
+class BadRedisUrl(Exception):
+    """The URL of Redis cannot be used; the text is one line that says why."""
+
+
 class Refused(Unavailable):
     """Redis did not take the batch: nothing of it is stored, nor will be."""
 
@@ -38,12 +42,20 @@ class Storage:
     """Redis behind one connection, which comes back by itself within about a second of Redis."""
 
     def __init__(self, reactor: Any, url: str, timeout: float, replicas: int) -> None:
-        """`timeout`: seconds for one call; `replicas`: how many must have a batch before it counts."""
+        """`timeout`: seconds for one call; `replicas`: how many must have a batch before it counts.
+
+        Raises BadRedisUrl.
+        """
         self._reactor = reactor
         self._timeout = timeout
         self._replicas = replicas
         self._busy = False
-        self._factory, self._endpoint = _client(reactor, url, timeout)
+        try:
+            self._factory, self._endpoint = _client(reactor, url, timeout)
+        except (ValueError, OSError) as error:
+            raise BadRedisUrl(
+                "EHR_REDIS_URL: not a redis://, rediss:// or unix:// URL, or its ssl_ca_certs cannot be read"
+            ) from error
         self._heartbeat = task.LoopingCall(self._beat)
         self._heartbeat.clock = reactor
 
@@ -144,6 +156,8 @@ def _client(reactor: Any, url: str, timeout: float) -> tuple[_Factory, Any]:
     parts = urlsplit(url)
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     endpoint: Any
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise ValueError(parts.scheme)
     if parts.scheme == "unix":
         database = query.get("db", "0")
         endpoint = UNIXClientEndpoint(reactor, unquote(parts.path), CONNECT_TIMEOUT)  # type: ignore[no-untyped-call]

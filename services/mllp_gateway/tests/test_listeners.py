@@ -183,6 +183,31 @@ def test_a_port_stands_for_an_organization_and_a_proxy_says_who_calls(tmp_path: 
     assert envelopes == [("north", "8859/15", "203.0.113.7:40000", adt("1"))]
 
 
+def test_a_port_has_limits_of_its_own(tmp_path: Path, redis_url: str) -> None:
+    port = free_port()
+    listeners = tmp_path / "listeners.toml"
+    listeners.write_text(f"""
+        [[listener]]
+        name = "small"
+        port = {port}
+        max_message = 1000
+        max_connections = 1
+        idle_timeout = 0.5
+        """)
+    with running_gateway(tmp_path, redis_url, listeners_file=listeners) as gateway:
+        with Peer(port) as first:
+            assert code(first.ask(adt("1"))) == "AA"
+            assert gateway.metric('mllp_listener_connections{listener="small"}') == 1
+            with Peer(port) as second:
+                assert second.answer() is None
+            assert first.answer() is None  # it was silent for too long
+            assert gateway.metric('mllp_connections_dropped_total{reason="idle_timeout"}') == 1
+        wait_for(lambda: gateway.metric('mllp_listener_connections{listener="small"}') == 0)
+        with Peer(port) as third:
+            assert code(third.ask(adt("2") + b"Z" * 1000)) == "AR"
+        assert code(gateway.ask(adt("3") + b"Z" * 1000)) == "AA"
+
+
 @pytest.mark.parametrize(
     ("content", "problem"),
     [

@@ -1,7 +1,14 @@
 """Rule 19: without Redis nothing is accepted, and with it back everything is again."""
 
+import asyncio
+import functools
 import os
 import signal
+import ssl
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -9,6 +16,7 @@ import redis as redis_py
 
 from libs.embedded.process import free_port
 from libs.embedded.redis import Redis
+from services.mllp_gateway.tests.certificates import Authority
 from services.mllp_gateway.tests.harness import (
     GatewayProcess,
     adt,
@@ -19,6 +27,37 @@ from services.mllp_gateway.tests.harness import (
     stored_bodies,
     wait_for,
 )
+
+
+@contextmanager
+def forwarded(serve: Callable[..., Awaitable[asyncio.Server]], port: int) -> Iterator[None]:
+    """A server in front of `port` that hands on what it gets, from a thread of its own."""
+
+    async def hand_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(copy(reader, other_writer), copy(other_reader, writer))
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+        writer.close()
+
+    async def run() -> None:
+        server = await serve(hand_on)
+        stop.set_result((asyncio.get_running_loop(), done := asyncio.Event()))
+        await done.wait()
+        server.close()
+
+    stop: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    loop, done = stop.result(10)
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join()
 
 
 def accepted(gateway: GatewayProcess, message: bytes) -> bool:
@@ -156,6 +195,36 @@ def test_a_password_that_is_wrong_for_a_while_is_tried_again(tmp_path: Path, dur
         assert accepted(gateway, adt("1"))
     finally:
         gateway.kill()
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:6379", "redis://127.0.0.1:port", "rediss://h?ssl_ca_certs=/no"]
+)
+def test_a_bad_url_is_said_in_one_line(tmp_path: Path, url: str) -> None:
+    gateway = GatewayProcess(tmp_path, url)
+
+    assert gateway.process.wait(10) == 1
+    assert "mllp-gateway: EHR_REDIS_URL: not a redis://" in gateway._log.read_text()
+    assert "Traceback" not in gateway._log.read_text()
+
+
+@pytest.mark.parametrize("way", ["TLS", "unix socket"])
+def test_redis_behind_tls_or_a_unix_socket(tmp_path: Path, durable_redis: Redis, way: str) -> None:
+    if way == "TLS":
+        authority = Authority(tmp_path, "redis-ca")
+        secured = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        secured.load_cert_chain(*authority.issue("localhost", "redis"))
+        port = free_port()
+        url = f"rediss://localhost:{port}/2?ssl_ca_certs={authority.certificate}"
+        serve = functools.partial(asyncio.start_server, host="127.0.0.1", port=port, ssl=secured)
+    else:
+        path = tmp_path / "s"
+        url = f"unix://{path}?db=2"
+        serve = functools.partial(asyncio.start_unix_server, path=path)
+
+    with forwarded(serve, durable_redis.port), running_gateway(tmp_path, url) as gateway:
+        assert accepted(gateway, adt("1"))
+    assert stored_bodies(durable_redis.url(2)) == [adt("1")]
 
 
 def test_with_replicas_asked_for_a_message_is_acknowledged_only_when_they_have_it(
