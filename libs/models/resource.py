@@ -33,6 +33,7 @@ class Resource(Base):
     deleted: Mapped[bool]
     last_updated: Mapped[Moment]
     index_hash: Mapped[Number64]  # of its index values: equal means that its index rows stay
+    entry_hash: Mapped[Number64]  # of the request that made it: the same again changes nothing
     content: Mapped[str | None] = mapped_column(Text)  # JSON; null when deleted
 
 

@@ -6,10 +6,12 @@ A later transaction sees what an earlier one did. Nothing here talks to the data
 import re
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from hashlib import blake2b
+from operator import is_
+from typing import Any, Literal
 from uuid import UUID
 
 from libs.fhir.bundle import Entry
@@ -20,8 +22,9 @@ from libs.store.merge import Resource, dropped, merge, same
 Outcome = Literal["created", "updated", "unchanged"]
 Place = tuple[str, str]  # type, id
 
-# The references that are to be resolved: to another entry of the transaction, or by a condition.
-_OPEN = re.compile(rb'"(reference|url)":"(urn:uuid:[^"\\]+|[A-Z][A-Za-z]+\?[^"\\]+)"')
+# Where references stand that are to be resolved: to another entry of the transaction, or by a condition.
+_LINKS = ("reference", "url")
+_CONDITIONAL = re.compile(rb'"reference":"([A-Z][A-Za-z]+\?[^"\\]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class State:
     stored_version: int = 0  # in the database; 0 when it is not there
     rid: int = 0
     index_hash: int = 0
+    entry_hash: int = 0  # of the entry that made this version
     version: int = 0
     deleted: bool = False
     last_updated: datetime | None = None
@@ -69,7 +73,7 @@ class Request:
 
     entry: Entry
     target: Target
-    text: bytes  # the resource's JSON if it has open references, else empty
+    linked: bool  # whether it has references to be resolved
     conditions: tuple[Identifier, ...]  # of its conditional references
 
     @property
@@ -82,8 +86,8 @@ class Request:
 def read(entry: Entry, target: Target) -> Request:
     """The entry with its open references found. Raises NotWritable."""
     text = dumps(entry.resource)
-    conditions = [_condition(ref) for _, ref in _OPEN.findall(text) if not ref.startswith(b"urn:")]
-    return Request(entry, target, text if _OPEN.search(text) else b"", tuple(conditions))
+    conditions = tuple(_condition(found.decode()) for found in _CONDITIONAL.findall(text) if b"?" in text)
+    return Request(entry, target, bool(conditions) or b'"urn:uuid:' in text, conditions)
 
 
 class Batch:
@@ -157,13 +161,18 @@ class Batch:
         existed = state.exists
         if existed and request.target.only_if_none:
             return self._written(state, "unchanged")
-        stated = _body(self._resolved(request, places))
-        before = _stored_body(state) if existed else {}
         entry = request.entry
+        resolved = self._resolved(request, places)
+        entry_hash = _fingerprint(entry, resolved)
+        if existed and entry_hash == state.entry_hash:  # to say a thing twice is to say it once
+            return self._written(state, "unchanged")
+        stated = _body(resolved)
+        before = _stored_body(state) if existed else {}
         body = merge(before, stated, entry.remove, entry.keep) if existed and entry.merge else stated
         if existed and same(before, body):
             return self._written(state, "unchanged")
         self._supersede(state, body)
+        state.entry_hash = entry_hash
         self._name(state, before, body)
         if not existed:
             return self._written(state, "created")
@@ -171,23 +180,24 @@ class Batch:
 
     def _resolved(self, request: Request, places: Mapping[str, str]) -> Resource:
         """The resource with every reference in its final form."""
-        if not request.text:
+        if not request.linked:
             return request.entry.resource
 
-        def resolve(found: re.Match[bytes]) -> bytes:
-            name, text = found.groups()
-            place = places.get(text.decode())
-            if place is None and not text.startswith(b"urn:"):
+        def place_of(name: str, text: str) -> str:
+            if text.startswith("urn:uuid:"):
+                place = places.get(text)
+            elif name == "reference" and "?" in text and text[0].isupper():
                 condition = _condition(text)
                 owner = self.owners.get(condition)
                 place = f"{condition[0]}/{owner}" if owner else None
-            if place is None:
-                if name == b"url":
-                    return found[0]
+            else:
+                return text
+            if place is None and name == "reference":
                 raise NotWritable(f"a reference in {request.target.type} names nothing that is known")
-            return b'"%s":"%s"' % (name, place.encode())
+            return place or text
 
-        return loads(_OPEN.sub(resolve, request.text))
+        resolved: Resource = _with_links(request.entry.resource, place_of)
+        return resolved
 
     def _supersede(self, state: State, body: Resource) -> None:
         """Make `body` the next version of the resource."""
@@ -226,9 +236,31 @@ def new_id() -> str:
     return str(UUID(int=value & ~(0b11 << 62) | 0b10 << 62))
 
 
-def _condition(reference: bytes) -> Identifier:
-    kind, _, query = reference.decode().partition("?")
+def _condition(reference: str) -> Identifier:
+    kind, _, query = reference.partition("?")
     return condition_of(kind, query)
+
+
+def _with_links(value: Any, place_of: Callable[[str, str], str]) -> Any:
+    """`value` with its links replaced; what has none is not copied."""
+    if isinstance(value, list):
+        items = [_with_links(item, place_of) if isinstance(item, dict | list) else item for item in value]
+        return value if all(map(is_, items, value)) else items
+    changed: dict[str, Any] = {}
+    for name, part in value.items():
+        if isinstance(part, str):
+            if name in _LINKS and (place := place_of(name, part)) != part:
+                changed[name] = place
+        elif isinstance(part, dict | list) and (new := _with_links(part, place_of)) is not part:
+            changed[name] = new
+    return {**value, **changed} if changed else value
+
+
+def _fingerprint(entry: Entry, resolved: Resource) -> int:
+    """What the entry asks for, as a number that fits a column."""
+    asked = repr((entry.merge, entry.remove, entry.keep)).encode()
+    digest = blake2b(dumps(resolved) + asked, digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 def _stored_body(state: State) -> Resource:

@@ -21,7 +21,8 @@ def fetch(connection: Connection[Any], org: str, places: Collection[Place]) -> l
     if not places:
         return []
     found = connection.execute(
-        "SELECT w.type, w.id, r.rid, r.index_hash, r.version, r.deleted, r.last_updated, r.content"
+        "SELECT w.type, w.id, r.rid, r.index_hash, r.entry_hash, r.version, r.deleted, r.last_updated,"
+        " r.content"
         " FROM unnest(%b::text[], %b::text[]) AS w (type, id)"
         " CROSS JOIN LATERAL (SELECT * FROM fhir_resource r"
         " WHERE r.org_id = %b AND r.type = w.type AND r.id = w.id OFFSET 0) r",
@@ -30,10 +31,10 @@ def fetch(connection: Connection[Any], org: str, places: Collection[Place]) -> l
     return [
         State(
             type=kind, id=resource_id, stored_version=version, version=version, rid=rid,
-            index_hash=index_hash, deleted=deleted, last_updated=last_updated,
+            index_hash=index_hash, entry_hash=entry_hash, deleted=deleted, last_updated=last_updated,
             content=(content or "").encode(),
         )
-        for kind, resource_id, rid, index_hash, version, deleted, last_updated, content in found
+        for kind, resource_id, rid, index_hash, entry_hash, version, deleted, last_updated, content in found
     ]  # fmt: skip
 
 
@@ -81,20 +82,20 @@ def _update(connection: Connection[Any], org: str, states: Sequence[State]) -> N
     connection.execute(
         _INSERT + " ON CONFLICT (org_id, type, id) DO UPDATE SET version = excluded.version,"
         " deleted = excluded.deleted, last_updated = excluded.last_updated,"
-        " index_hash = excluded.index_hash, content = excluded.content",
-        (org, *columns(map(_facts, states), 8)),
+        " index_hash = excluded.index_hash, entry_hash = excluded.entry_hash, content = excluded.content",
+        (org, *columns(map(_facts, states), 9)),
     )
 
 
 def _insert(connection: Connection[Any], org: str, states: Sequence[State]) -> None:
-    connection.execute(_INSERT, (org, *columns(map(_facts, states), 8)))
+    connection.execute(_INSERT, (org, *columns(map(_facts, states), 9)))
 
 
 _INSERT = (
     "INSERT INTO fhir_resource"
-    " (org_id, type, id, rid, version, deleted, last_updated, index_hash, content)"
+    " (org_id, type, id, rid, version, deleted, last_updated, index_hash, entry_hash, content)"
     " SELECT %b, * FROM unnest(%b::text[], %b::text[], %b::bigint[], %b::int[], %b::bool[],"
-    " %b::timestamptz[], %b::bigint[], %b::text[])"
+    " %b::timestamptz[], %b::bigint[], %b::bigint[], %b::text[])"
 )
 
 
@@ -144,6 +145,6 @@ def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
 
 def _facts(state: State) -> tuple[Any, ...]:
     return (
-        state.type, state.id, state.rid, state.version, state.deleted, state.last_updated, state.index_hash,
-        None if state.deleted else state.content.decode(),
+        state.type, state.id, state.rid, state.version, state.deleted, state.last_updated,
+        state.index_hash, state.entry_hash, None if state.deleted else state.content.decode(),
     )  # fmt: skip

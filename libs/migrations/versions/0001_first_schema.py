@@ -75,6 +75,7 @@ CREATE TABLE fhir_resource (
     deleted       boolean NOT NULL,
     last_updated  timestamptz NOT NULL,
     index_hash    bigint NOT NULL,
+    entry_hash    bigint NOT NULL,
     content       text,
     PRIMARY KEY (org_id, type, id)
 );
