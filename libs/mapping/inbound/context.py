@@ -184,6 +184,8 @@ def removed(segment: Segment, elements: Mapping[int, Sequence[str]], resource: E
 def _add_new(known: Element, again: Element) -> None:
     """Add what a second statement of the same thing says beyond the first; the first wins a conflict."""
     for name, value in again.items():
+        if any(other in known for other in _CHOICES.get(name, ())):
+            continue
         before = known.setdefault(name, value)
         if isinstance(before, list) and before is not value:
             before += [part for part in value if part not in before]

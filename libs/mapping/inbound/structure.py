@@ -19,6 +19,7 @@ class Result:
 
     obx: Segment
     notes: list[Segment] = field(default_factory=list)
+    parts: list[Segment] = field(default_factory=list)  # PRT: who and what took part in it
     specimen: Segment | None = None  # the SPM it stands under, None for a result of the order
 
 
@@ -61,7 +62,7 @@ class Patient:
 
 # About the patient or the visit wherever they stand.
 _OF_PATIENT = frozenset(
-    {"PID", "PD1", "NK1", "PV1", "PV2", "EVN", "MRG", "AL1", "IAM", "GT1", "IN1", "IN2", "IN3"}
+    {"PID", "PD1", "NK1", "RF1", "PV1", "PV2", "EVN", "MRG", "AL1", "IAM", "GT1", "IN1", "IN2", "IN3"}
 )
 
 
@@ -98,6 +99,8 @@ def patients(segments: Iterable[Segment], *, specimen_first: bool = False) -> li
             patient.results.append(Result(segment))
         elif name == "NTE" and patient.results:
             patient.results[-1].notes.append(segment)
+        elif name == "PRT" and patient.results:
+            patient.results[-1].parts.append(segment)
         else:
             patient.segments.append(segment)
     return found
@@ -144,6 +147,8 @@ def _place(order: Order, segment: Segment) -> Order:
         order.results.append(Result(segment, specimen=order.specimens[-1] if order.specimens else None))
     elif name == "NTE":
         (order.results[-1].notes if order.results else order.notes).append(segment)
+    elif name == "PRT" and order.results:
+        order.results[-1].parts.append(segment)
     elif name == "SPM":
         order.specimens.append(segment)
     else:

@@ -1,4 +1,4 @@
-"""Every message of the shared corpus: no exception, valid FHIR, references that resolve."""
+"""Every message of the shared corpus: no exception, valid FHIR by two validators, references that resolve."""
 
 import csv
 import os
@@ -12,6 +12,7 @@ from fhir.resources.R4B import get_fhir_model_class
 from libs.errors import Permanent
 from libs.fhir.bundle import transaction
 from libs.fhir.json import dumps, loads
+from libs.fhir.validate import validate
 from libs.hl7v2.charset import decode_message
 from libs.hl7v2.message import parse
 from libs.mapping.inbound.mapper import MappingConfig, map_message
@@ -56,5 +57,10 @@ def test_every_message_of_the_corpus_becomes_a_valid_bundle_or_is_refused_with_a
                 get_fhir_model_class(resource["resourceType"]).model_validate(resource)
             except ValueError as error:
                 problems.append(f"{name}: {resource['resourceType']}: {error}")
+            problems += [
+                f"{name}: {resource['resourceType']}: {one.expression}: {one.diagnostics}"
+                for one in validate(resource)
+                if one.severity in {"error", "fatal"}
+            ]
         found.report.to_dict()
     assert problems == []

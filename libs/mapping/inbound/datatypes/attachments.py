@@ -13,6 +13,7 @@ from libs.hl7v2.message import Segment, Value
 from libs.mapping.inbound.context import Context
 from libs.mapping.inbound.element import Element, element, resource
 
+UNKNOWN = "application/octet-stream"
 INLINE_LIMIT = 1_000_000  # bytes of content that an Attachment holds itself
 
 _BY_SUBTYPE = {
@@ -64,18 +65,18 @@ def encapsulated(
     if content is None:
         context.warn(segment, field, "the data is not in the encoding that ED.4 declares; carried as text")
         content = data.encode()
-    content_type = _declared(ed.text(2), ed.text(3)) or _sniffed(content)
+    content_type = _declared(ed.text(2), ed.text(3)) or _sniffed(content) or UNKNOWN
     return attachment(context, content, content_type, title)
 
 
-def attachment(context: Context, content: bytes, content_type: str | None, title: str = "") -> Element:
+def attachment(context: Context, content: bytes, content_type: str, title: str = "") -> Element:
     """An Attachment of the content, in itself or as a Binary beside it."""
     encoded = base64.b64encode(content).decode()
     found = element(contentType=content_type, size=len(content), title=title)
     if len(content) <= INLINE_LIMIT:
         return found | {"data": encoded}
     digest = base64.b64encode(sha1(content, usedforsecurity=False).digest()).decode()
-    binary = resource("Binary", contentType=content_type or "application/octet-stream", data=encoded)
+    binary = resource("Binary", contentType=content_type, data=encoded)
     return found | {"url": context.put(binary, None, digest)["reference"], "hash": digest}
 
 

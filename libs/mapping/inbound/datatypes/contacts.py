@@ -109,16 +109,11 @@ def _details(context: Context, xtn: Value, segment: Segment, field: int) -> Elem
             for component, kind in kinds
             for one in extension(CONTACT_POINT + kind, valueString=xtn.text(component).strip())
         ],
-        period=element(
-            start=times.date_time_of(context, xtn.text(13), segment, field),
-            end=times.date_time_of(context, xtn.text(14), segment, field),
-        ),
+        period=times.span(context, xtn.text(13), xtn.text(14), segment, field),
         rank=int(rank) if rank.isdecimal() and rank.isascii() and int(rank) > 0 else None,
     )
 
 
 def _period(context: Context, xad: Value, segment: Segment, field: int) -> Element:
-    return element(
-        start=times.date_time_of(context, xad.text(13) or xad.text(12, 1), segment, field),
-        end=times.date_time_of(context, xad.text(14) or xad.text(12, 2), segment, field),
-    )
+    begins, ends = xad.text(13) or xad.text(12, 1), xad.text(14) or xad.text(12, 2)
+    return times.span(context, begins, ends, segment, field)

@@ -24,6 +24,9 @@ US_NPI = "http://hl7.org/fhir/sid/us-npi"
 US_SSN = "http://hl7.org/fhir/sid/us-ssn"
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9]\d*)){2,}$")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
+_SCHEMES = ("urn:", "http://", "https://")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+$")
+_HOST = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*$")
 # Registered URIs that stand for the OIDs of the same identifiers.
 _REGISTERED = {"2.16.840.1.113883.4.6": US_NPI, "2.16.840.1.113883.4.1": US_SSN}
 
@@ -51,10 +54,7 @@ def cx_identifier(
         type=identifier_type(context, kind, segment, field),
         system=system or authority_uri(context, authority) or facility_uri(context, purpose),
         value=number,
-        period=element(
-            start=times.date_time_of(context, cx.text(7), segment, field),
-            end=times.date_time_of(context, cx.text(8), segment, field),
-        ),
+        period=times.span(context, cx.text(7), cx.text(8), segment, field),
         assigner=assigner(authority),
         extension=extension(CHECK_DIGIT, valueString=cx.text(2).strip()),
     )
@@ -111,9 +111,9 @@ def _uri(context: Context, namespace: str, universal: str, kind: str) -> str | N
 
 
 def _universal(context: Context, universal: str, kind: str) -> str:
-    if kind in {"DNS", "HTTPS"}:
-        return f"https://{universal}" if "://" not in universal else universal
-    if kind == "URI" and ":" in universal:
+    if kind == "DNS" and _HOST.match(universal):
+        return f"https://{universal}"
+    if kind == "URI" and _URI.match(universal):
         return universal
     return _self_evident(universal) or context.local("authority", universal)
 
@@ -123,7 +123,7 @@ def _self_evident(universal: str) -> str | None:
         return _REGISTERED.get(universal) or f"urn:oid:{universal}"
     if _UUID.match(universal):
         return f"urn:uuid:{universal.lower()}"
-    return universal if universal.startswith(("urn:", "http://", "https://")) else None
+    return universal if _URI.match(universal) and universal.startswith(_SCHEMES) else None
 
 
 def _is_us(context: Context) -> bool:

@@ -77,8 +77,5 @@ def _period(context: Context, xpn: Value, segment: Segment, field: int) -> Eleme
         return {}
     start = xpn.text(12) or xpn.text(10, 1)
     end = xpn.text(13) or xpn.text(10, 2)
-    found = element(
-        start=times.date_time_of(context, start, segment, field),
-        end=times.date_time_of(context, end, segment, field),
-    )
+    found = times.span(context, start, end, segment, field)
     return {"period": found} if found else {}

@@ -80,10 +80,7 @@ def role_of_ndl(context: Context, ndl: Value, segment: Segment, field: int) -> R
         "PractitionerRole",
         practitioner=person,
         location=[place] if place else [],
-        period=element(
-            start=times.date_time_of(context, ndl.text(2), segment, field),
-            end=times.date_time_of(context, ndl.text(3), segment, field),
-        ),
+        period=times.span(context, ndl.text(2), ndl.text(3), segment, field),
     )
     if role.keys() == {"resourceType", "practitioner"}:
         return person  # a role that says nothing more than the person

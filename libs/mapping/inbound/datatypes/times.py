@@ -71,10 +71,39 @@ def time_of_day(text: str) -> str | None:
 
 def period(context: Context, value: Value, segment: Segment, field: int) -> Element:
     """DR as a Period, empty when neither end is valued."""
-    return element(
-        start=date_time_of(context, value.text(1), segment, field),
-        end=date_time_of(context, value.text(2), segment, field),
-    )
+    return span(context, value.text(1), value.text(2), segment, field)
+
+
+def between(context: Context, segment: Segment, begins: int, ends: int) -> Element:
+    """Two fields as a Period, empty when neither is valued."""
+    if not segment.raw(begins) and not segment.raw(ends):
+        return {}
+    start, end = date_time(context, segment, begins), date_time(context, segment, ends)
+    return in_order(context, start, end, segment, ends)
+
+
+def span(context: Context, begins: str, ends: str, segment: Segment, field: int) -> Element:
+    """Two texts as a Period, empty when neither is valued."""
+    if not begins and not ends:
+        return {}
+    start = date_time_of(context, begins, segment, field)
+    end = date_time_of(context, ends, segment, field)
+    return in_order(context, start, end, segment, field)
+
+
+def in_order(context: Context, start: str | None, end: str | None, segment: Segment, field: int) -> Element:
+    """Two dateTimes as a Period; an end before the start is left out, with a warning."""
+    if start and end and _before(end, start):
+        context.warn(segment, field, "the end is before the start; the end is left out")
+        end = None
+    return element(start=start, end=end)
+
+
+def _before(one: str, other: str) -> bool:
+    if len(one) > 10 and len(other) > 10:
+        return datetime.fromisoformat(one) < datetime.fromisoformat(other)
+    known = min(len(one), len(other))
+    return one[:known] < other[:known]
 
 
 def add_minutes(start: str, minutes: float) -> str | None:

@@ -53,14 +53,14 @@ _WORDS = {
 
 def timing_of_tq1(tq1: Segment, context: Context) -> Element:
     """TQ1 as a Timing; empty when it says nothing of a time."""
-    bounds = element(start=times.date_time(context, tq1, 7), end=times.date_time(context, tq1, 8))
+    bounds = times.between(context, tq1, 7, 8)
     pattern = tq1.text(3).strip()
     lasting = tq1.first(13)
     repeat = element(
         boundsPeriod=bounds,
         boundsDuration=None if bounds else _duration(tq1.first(6)),
-        countMax=positive_integer(tq1.text(14)),
-        duration=decimal(lasting.text(1)),
+        count=positive_integer(tq1.text(14)),
+        duration=decimal(lasting.text(1)) if _unit(lasting) else None,
         durationUnit=_unit(lasting) if decimal(lasting.text(1)) is not None else None,
         **_frequency(pattern),
     )
@@ -69,10 +69,7 @@ def timing_of_tq1(tq1: Segment, context: Context) -> Element:
 
 def timing_of_tq(context: Context, tq: Value, segment: Segment, field: int) -> Element:
     """TQ (ORC-7, OBR-27, RXE-1) as a Timing; empty when it says nothing of a time."""
-    bounds = element(
-        start=times.date_time_of(context, tq.text(4), segment, field),
-        end=times.date_time_of(context, tq.text(5), segment, field),
-    )
+    bounds = times.span(context, tq.text(4), tq.text(5), segment, field)
     pattern = (tq.text(2, 1)).strip()
     length = None
     if match := _DURATION.match(tq.text(3).strip().upper()):

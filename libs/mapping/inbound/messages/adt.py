@@ -9,7 +9,7 @@ from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.messages.merges import MERGES
 from libs.mapping.inbound.messages.oru import write_reports
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, parts_of, subject
-from libs.mapping.inbound.segments import acc, obx, pr1
+from libs.mapping.inbound.segments import acc, obx, pr1, rf1
 from libs.mapping.inbound.structure import Patient
 
 
@@ -26,11 +26,19 @@ def adt(group: Patient, context: Context) -> list[Reference]:
 
 
 def acts_of_care(group: Patient, context: Context, about: Subject) -> None:
-    """Write the procedures of the group, and what it says of an accident or a death."""
-    parts = parts_of(group.segments, context)
-    for one in group.all("PR1"):
-        pr1.procedure(one, context, about.patient, about.encounter, parts.get(one.position, []))
+    """Write the procedures and referrals of the group, and what it says of an accident or a death."""
+    procedures(group, context, about)
+    for one in group.all("RF1"):
+        rf1.referral(one, context.message.all("PRD"), context, about)
     for one in group.all("ACC"):
         acc.accident(one, context, about)
     for one in group.all("PDA"):
         acc.death(one, context, about)
+
+
+def procedures(group: Patient, context: Context, about: Subject) -> None:
+    """Write the procedures of the group, with those who take part in them."""
+    stated = group.all("PR1")
+    parts = parts_of(group.segments, context) if stated else {}
+    for one in stated:
+        pr1.procedure(one, context, about.patient, about.encounter, parts.get(one.position, []))

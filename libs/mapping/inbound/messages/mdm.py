@@ -5,9 +5,10 @@ Source: v2-to-FHIR IG 1.0.0, MDM_T02 (and T01 without content; T05 to T11 by the
 
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference
+from libs.mapping.inbound.messages.orders import has_specimen
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
 from libs.mapping.inbound.order_numbers import order_numbers
-from libs.mapping.inbound.segments import obr, obx, orc, txa
+from libs.mapping.inbound.segments import obr, obx, orc, spm, txa
 from libs.mapping.inbound.structure import Order, Patient, Result
 
 
@@ -16,11 +17,11 @@ def mdm(group: Patient, context: Context) -> list[Reference]:
     about = subject(group, context)
     allergies_and_coverage(group, context, about)
     numbers = order_numbers(group.orders, context, about.key)
-    requests = [
-        request
-        for order, number in zip(group.orders, numbers, strict=True)
-        if (request := orc.service_request(order, number, context, about))
-    ]
+    requests = []
+    for order, number in zip(group.orders, numbers, strict=True):
+        specimens = spm.specimens(order, number, context, about.patient) if has_specimen(order) else []
+        if request := orc.service_request(order, number, context, about, specimens):
+            requests.append(request)
     documents = _documents(group)
     for results in (group.results, *(order.results for order in group.orders)):
         other = [one for one in results if one.obx.text(2).strip() not in txa.ATTACHED]

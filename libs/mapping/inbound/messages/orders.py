@@ -7,7 +7,7 @@ is decides what it becomes, whatever the message is called.
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
 from libs.mapping.inbound.order_numbers import Numbers, order_numbers
-from libs.mapping.inbound.segments import dg1, obr, obx, orc, rx, rxa, rxd, spm, supply
+from libs.mapping.inbound.segments import dg1, ft1, obr, obx, orc, rx, rxa, rxd, spm, supply, txa
 from libs.mapping.inbound.structure import Order, Patient
 
 
@@ -22,6 +22,9 @@ def orders(group: Patient, context: Context) -> list[Reference]:
 def write_orders(group: Patient, context: Context, about: Subject) -> list[Reference]:
     """Write every order of the group."""
     numbers = order_numbers(group.orders, context, about.key)
+    for order in group.orders:
+        for one in order.all("FT1"):
+            ft1.charge_item(one, context, about, None)
     return [
         reference
         for order, number in zip(group.orders, numbers, strict=True)
@@ -44,14 +47,24 @@ def _order(order: Order, numbers: Numbers, about: Subject, context: Context) -> 
         return supply.nutrition_order(order, numbers, context, about)
     if detail in {"RQD", "RQ1"}:
         return supply.supply_request(order, numbers, context, about)
-    specimens = spm.specimens(order, numbers, context, about.patient) if _has_specimen(order) else []
+    specimens = spm.specimens(order, numbers, context, about.patient) if has_specimen(order) else []
     reasons = _reasons(order, about, context)
     request = orc.service_request(order, numbers, context, about, specimens, reasons=reasons)
-    _observations(order, numbers, about, context, request=request, specimens=specimens)
+    setting = obr.setting(order, numbers, context, about, request=request, specimens=specimens)
+    observed = obx.observations(order.results, setting, context)
+    if request is not None and order.detail is not None and order.detail.raw(25):  # it has a result already
+        obr.diagnostic_report(
+            order, numbers, context, about, request=request, specimens=specimens, observed=observed
+        )
+    elif request is not None and observed.references:
+        context.describe(request, supportingInfo=observed.references)
+    for one in order.all("TXA"):
+        attached = [result for result in order.results if result.obx.text(2).strip() in txa.ATTACHED]
+        txa.document(one, attached, context, about, [request] if request else [])
     return request
 
 
-def _has_specimen(order: Order) -> bool:
+def has_specimen(order: Order) -> bool:
     """Whether the order states a specimen, or one could be meant: one taken, not one to be taken."""
     detail = order.detail
     return bool(order.specimens) or (

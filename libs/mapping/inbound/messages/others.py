@@ -10,7 +10,7 @@ from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.messages.adt import acts_of_care
 from libs.mapping.inbound.messages.orders import write_orders
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
-from libs.mapping.inbound.segments import ft1, obx, pid, prb, rf1, stf
+from libs.mapping.inbound.segments import ft1, obx, pid, prb, stf
 from libs.mapping.inbound.structure import Patient
 
 
@@ -23,8 +23,7 @@ def dft(group: Patient, context: Context) -> list[Reference]:
     write_orders(group, context, about)
     identification = group.first("PID")
     account = pid.account(identification, context, about.patient) if identification is not None else None
-    charges = [*group.all("FT1"), *(one for order in group.orders for one in order.all("FT1"))]
-    return [ft1.charge_item(one, context, about, account) for one in charges] or about.focus()
+    return [ft1.charge_item(one, context, about, account) for one in group.all("FT1")] or about.focus()
 
 
 def ppr(group: Patient, context: Context) -> list[Reference]:
@@ -43,15 +42,13 @@ def ppr(group: Patient, context: Context) -> list[Reference]:
 
 
 def ref(group: Patient, context: Context) -> list[Reference]:
-    """The patient and the referral; returns the referral."""
+    """The patient and the referral; returns the patient and the visit."""
     about = subject(group, context)
     allergies_and_coverage(group, context, about)
     acts_of_care(group, context, about)
     obx.loose_observations(group.results, context, about)
     write_orders(group, context, about)
-    providers = context.message.all("PRD")
-    found = [rf1.referral(one, providers, context, about) for one in context.message.all("RF1")]
-    return found or about.focus()
+    return about.focus()
 
 
 def rsp(group: Patient, context: Context) -> list[Reference]:

@@ -77,6 +77,8 @@ def person(
     for one in group.all("DB1"):
         if number := db1.identifier(one, context):
             found.setdefault("identifier", []).append(number)
+    for one in group.all("IN2"):
+        found.setdefault("identifier", []).extend(in1.insured_numbers(one, context))
     if practitioners := [one.who for one in parts]:
         found["generalPractitioner"] = [*found.get("generalPractitioner", []), *practitioners]
     contacts = [contact for one in kin if (contact := nk1.contact(one, context))]

@@ -11,7 +11,7 @@ from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
 from libs.mapping.inbound.datatypes.identifiers import ei_identifier, facility_uri
 from libs.mapping.inbound.datatypes.numbers import decimal
-from libs.mapping.inbound.datatypes.organizations import organization
+from libs.mapping.inbound.datatypes.organizations import organization_of_cwe
 from libs.mapping.inbound.datatypes.practitioners import practitioner, practitioners
 from libs.mapping.inbound.element import Element, element, resource
 
@@ -45,7 +45,7 @@ def charge_item(ft1: Segment, context: Context, subject: Subject, account: Refer
         context=subject.encounter,
         **_occurrence(period),
         performer=[{"actor": person} for person in practitioners(context, ft1, 20)],
-        performingOrganization=organization(context, ft1, 13),
+        performingOrganization=organization_of_cwe(context, ft1.first(13)) if ft1.first(13) else None,
         quantity={"value": quantity} if quantity is not None else None,
         priceOverride=_money(ft1, 11) or _money(ft1, 22),
         enterer=practitioner(context, ft1, 24),

@@ -10,7 +10,7 @@ from libs.mapping.inbound.datatypes.codes import codeable_concept
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
 from libs.mapping.inbound.datatypes.identifiers import cx_identifiers
 from libs.mapping.inbound.datatypes.names import human_names
-from libs.mapping.inbound.element import element, resource
+from libs.mapping.inbound.element import resource
 from libs.mapping.inbound.segments.nk1 import RELATIONSHIP
 from libs.mapping.inbound.segments.pid import SEX
 
@@ -34,7 +34,7 @@ def guarantor(gt1: Segment, context: Context, patient: Reference) -> Reference |
         gender=context.code(SEX, gt1.text(9).strip(), gt1, 9),
         birthDate=times.date(context, gt1, 8),
         address=addresses(context, gt1, 5),
-        period=element(start=times.date_time(context, gt1, 13), end=times.date_time(context, gt1, 14)),
+        period=times.between(context, gt1, 13, 14),
     )
     if numbers:
         return context.put(found, None, patient["reference"], numbers[0]["system"], numbers[0]["value"])

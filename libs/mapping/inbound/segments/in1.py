@@ -40,7 +40,7 @@ def coverage(in1: Segment, in2: Segment | None, context: Context, patient: Refer
         subscriberId=numbers[0]["value"] if numbers else policy,
         beneficiary=patient,
         relationship=codeable_concept(context, in1, 17, RELATIONSHIP),
-        period=element(start=times.date_time(context, in1, 12), end=times.date_time(context, in1, 13)),
+        period=times.between(context, in1, 12, 13),
         payor=payor or [{"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}],
         class_=_classes(in1),
         order=positive_integer(in1.text(22)),
@@ -59,11 +59,14 @@ def _identifiers(in1: Segment, in2: Segment | None, context: Context) -> list[El
         found.append({"system": system, "value": value})
     if policy:
         found.append({"system": context.local("facility", context.facility, "policy"), "value": policy})
-    return found + (_more_numbers(in2, context) if in2 is not None else [])
+    return found + (insured_numbers(in2, context) if in2 is not None else [])
 
 
-def _more_numbers(in2: Segment, context: Context) -> list[Element]:
-    """IN2-6 (Medicare), IN2-8 (Medicaid), IN2-10 (military) and IN2-61 (member number)."""
+def insured_numbers(in2: Segment, context: Context) -> list[Element]:
+    """IN2-6 (Medicare), IN2-8 (Medicaid), IN2-10 (military) and IN2-61 (member number).
+
+    They are issued to persons, not to policies, so that they identify the patient too.
+    """
     context.use(in2, IN2_FIELDS)
     kinds = (
         (6, "MC", US_MEDICARE),

@@ -99,4 +99,4 @@ def _organization(nk1: Segment, context: Context) -> Reference | None:
 
 
 def _period(nk1: Segment, context: Context) -> Element:
-    return element(start=times.date_time(context, nk1, 8), end=times.date_time(context, nk1, 9))
+    return times.between(context, nk1, 8, 9)

@@ -14,7 +14,7 @@ from libs.mapping.inbound.segments.obx import Observed, Setting
 from libs.mapping.inbound.structure import Order
 from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset({2, 3, 4, 7, 8, 22, 24, 25, 32, 34, 35})
+FIELDS = frozenset({2, 3, 4, 7, 8, 22, 24, 25, 32, 33, 34, 35})
 STATUS = concept_map("0123", "ResultStatus[Non-Queries]")
 SECTION = concept_map("0074", "DiagnosticServiceSectionID")
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
@@ -79,7 +79,7 @@ def diagnostic_report(
         **effective(obr, context),
         issued=times.instant(context, obr, 22),
         performer=_performers(obr, context),
-        resultsInterpreter=_roles(obr, 32, context),
+        resultsInterpreter=_roles(obr, 32, context) + _roles(obr, 33, context),
         specimen=specimens,
         result=observed.references,
         presentedForm=observed.attachments,
@@ -114,10 +114,8 @@ def setting(
 
 def effective(obr: Segment, context: Context) -> Element:
     """OBR-7 and OBR-8 as the time that matters clinically."""
-    start, end = times.date_time(context, obr, 7), times.date_time(context, obr, 8)
-    if end:
-        return {"effectivePeriod": element(start=start, end=end)}
-    return element(effectiveDateTime=start)
+    when = times.between(context, obr, 7, 8)
+    return {"effectivePeriod": when} if "end" in when else element(effectiveDateTime=when.get("start"))
 
 
 def _observation_status(obr: Segment) -> str:

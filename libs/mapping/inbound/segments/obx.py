@@ -22,8 +22,10 @@ from libs.mapping.inbound.datatypes.organizations import (
     organization,
     organization_of_cwe,
 )
-from libs.mapping.inbound.datatypes.practitioners import practitioner_of, practitioners, role
+from libs.mapping.inbound.datatypes.practitioners import practitioner_of, practitioners
+from libs.mapping.inbound.datatypes.practitioners import role as role_in
 from libs.mapping.inbound.element import Element, concept, extension, resource
+from libs.mapping.inbound.segments import role
 from libs.mapping.inbound.segments.nte import notes
 from libs.mapping.inbound.structure import Result
 from libs.terminology.concept_map import concept_map
@@ -119,6 +121,9 @@ def observation(group: Sequence[Result], setting: Setting, context: Context) -> 
     identifier = ei_identifier(context, obx.first(21), "FILL", "observation")
     when = times.date_time(context, obx, 14)
     text = obx.text(7).strip()
+    stated = (role.part(prt, context) for one in group for prt in one.parts)
+    parts = [one for one in stated if one]
+    device = device_of_ei(context, obx.first(18)) if obx.raw(18) else None
     found = resource(
         "Observation",
         extension=_extensions(obx, context) + value.pop("extension", []),
@@ -131,14 +136,14 @@ def observation(group: Sequence[Result], setting: Setting, context: Context) -> 
         subject=setting.patient,
         encounter=setting.encounter,
         **({"effectiveDateTime": when} if when else setting.effective),
-        performer=_performers(obx, context),
+        performer=_performers(obx, context) + [one.who for one in parts],
         **value,
         interpretation=codeable_concepts(context, obx, 8, INTERPRETATION),
         note=notes([note for one in group for note in one.notes], context),
         bodySite=_first_of(obx, 20, context),
         method=_first_of(obx, 17, context),
         specimen=setting.specimen,
-        device=device_of_ei(context, obx.first(18)) if obx.raw(18) else None,
+        device=device or next((one.device for one in parts if one.device), None),
         referenceRange=[reference_range(text, unit)] if text else [],
     )
     if reason := _absent_reason(obx, found, value):
@@ -235,7 +240,7 @@ def _performers(obx: Segment, context: Context) -> list[Reference]:
     laboratory = organization(context, obx, 23, address=addresses(context, obx, 24)) if obx.raw(23) else None
     director = practitioner_of(context, obx.first(25), obx, 25) if obx.raw(25) else None
     if director is not None:
-        found.append(role(context, director, _MEDICAL_DIRECTOR, laboratory))
+        found.append(role_in(context, director, _MEDICAL_DIRECTOR, laboratory))
     elif laboratory is not None:
         found.append(laboratory)
     if obx.raw(15) and (producer := organization_of_cwe(context, obx.first(15))):

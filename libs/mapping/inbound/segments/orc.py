@@ -12,10 +12,14 @@ from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import code_text, codeable_concept, codeable_concepts
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
 from libs.mapping.inbound.datatypes.identifiers import TYPE_SYSTEM, cx_identifiers, ei_identifier
+from libs.mapping.inbound.datatypes.numbers import quantity
 from libs.mapping.inbound.datatypes.organizations import organization
-from libs.mapping.inbound.datatypes.practitioners import practitioner_of, role
-from libs.mapping.inbound.element import Element, coding, concept, element, extension, resource
+from libs.mapping.inbound.datatypes.practitioners import practitioner_of, practitioners
+from libs.mapping.inbound.datatypes.practitioners import role as role_in
+from libs.mapping.inbound.datatypes.timing import priority, timing_of_tq1
+from libs.mapping.inbound.element import Element, absent, coding, concept, element, extension, resource
 from libs.mapping.inbound.order_numbers import Numbers
+from libs.mapping.inbound.segments import role
 from libs.mapping.inbound.segments.nte import notes
 from libs.mapping.inbound.structure import Order
 from libs.terminology.concept_map import concept_map
@@ -25,7 +29,6 @@ OBR_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 11, 13, 16, 17, 27, 29, 31, 46, 47, 53
 
 CONTROL = concept_map("0119", "OrderControlCode[ServiceRequest.status]")
 STATUS = concept_map("0038", "OrderStatus")
-PRIORITY = concept_map("0485", "ExtendedPriorityCodes")
 ORDER_TYPE = concept_map("0482", "OrderType")
 CONFIDENTIALITY = concept_map("0177", "ConfidentialityCode")
 
@@ -35,6 +38,12 @@ STATUS_REASON = _FHIR + "request-statusReason"
 BUSINESS_EVENT = _FHIR + "businessEvent"
 SUPPORTING = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ServiceRequest.supportingInfo"
 ORDER_CONTROL = "http://terminology.hl7.org/CodeSystem/v2-0119"
+TQ1_FIELDS = frozenset({1, 2, 3, 6, 7, 8, 9, 11, 13, 14})
+PROVENANCE_FIELDS = frozenset({10, 11, 19})
+PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
+_AGENTS = ((10, "enterer"), (11, "verifier"), (12, "author"), (19, "performer"))
+_OPERATIONS = {"NW": "CREATE", "SC": "UPDATE", "OC": "CANCEL", "CA": "CANCEL"}
 _INTENTS = {"G": "reflex-order"}
 _RESULTED = frozenset({"F", "C"})  # OBR-25: there is a final result
 
@@ -60,6 +69,7 @@ def service_request(
         subject=subject.patient,
         encounter=subject.encounter,
         specimen=list(specimens),
+        performer=_performers(order, context),
         reasonReference=list(reasons),
         **(_of_orc(orc, context) if orc is not None else {}),
     )
@@ -70,9 +80,16 @@ def service_request(
     }
     if requester := _requester(orc, obr, context):
         found["requester"] = requester
+    for tq1 in order.all("TQ1"):
+        found |= _of_tq1(tq1, context)
+        if "occurrenceTiming" in found:
+            found.pop("occurrenceDateTime", None)
     if comments := notes(order.notes, context):
-        found["note"] = comments
-    return context.put(found, numbers.request, *numbers.key)
+        found["note"] = [*found.get("note", []), *comments]
+    request = context.put(found, numbers.request, *numbers.key)
+    if orc is not None and any(orc.raw(field) for field in PROVENANCE_FIELDS):
+        event(order, context, request)
+    return request
 
 
 def status(orc: Segment | None, obr: Segment | None, context: Context) -> str:
@@ -106,7 +123,7 @@ def _requester(orc: Segment | None, obr: Segment | None, context: Context) -> Re
         return person
     more = element(address=addresses(context, orc, 22), telecom=telecoms(context, orc, 23))
     facility = organization(context, orc, 21, **more)
-    return person if facility is None else role(context, person, None, facility)
+    return person if facility is None else role_in(context, person, None, facility)
 
 
 def _of_orc(orc: Segment, context: Context) -> Element:
@@ -151,6 +168,53 @@ def _of_obr(obr: Segment, context: Context) -> Element:
     )
 
 
+def _of_tq1(tq1: Segment, context: Context) -> Element:
+    """TQ1[ServiceRequest]: when, how much, how urgent."""
+    context.use(tq1, TQ1_FIELDS)
+    timing = timing_of_tq1(tq1, context)
+    text = tq1.text(11).strip()
+    return element(
+        priority=priority(context, tq1.text(9), tq1, 9),
+        occurrenceTiming=timing,
+        quantityQuantity=quantity(context, tq1.first(2)),
+        note=[{"text": text}] if text else [],
+    )
+
+
+def _performers(order: Order, context: Context) -> list[Reference]:
+    """PRT[PractitionerRole] and ROL: who else takes part in the order."""
+    stated = (role.part(one, context) for one in order.others if one.name in role.FIELDS)
+    return [one.who for one in stated if one]
+
+
+def event(order: Order, context: Context, target: Reference) -> None:
+    """ORC[Provenance]: who entered, verified and did what the ORC states, when it names somebody."""
+    orc = order.orc
+    if orc is None:
+        return
+    agents = [
+        {"type": concept(PARTICIPANT, kind), "who": person}
+        for field, kind in _AGENTS
+        for person in practitioners(context, orc, field)
+    ]
+    if not agents:
+        return
+    context.use(orc, PROVENANCE_FIELDS)
+    control = code_text(orc, 1)
+    recorded = times.instant(context, orc, 9)
+    found = resource(
+        "Provenance",
+        target=[target],
+        occurredDateTime=times.date_time(context, orc, 9),
+        recorded=recorded,
+        activity=concept(DATA_OPERATION, _OPERATIONS[control]) if control in _OPERATIONS else None,
+        agent=agents,
+    )
+    if recorded is None:
+        found["_recorded"] = absent("unknown")
+    context.put(found, None, target["reference"], control, orc.text(9), context.control_id, merge=False)
+
+
 def _identifiers(
     orc: Segment | None, obr: Segment | None, numbers: Numbers, context: Context
 ) -> list[Element]:
@@ -169,7 +233,7 @@ def _priority(obr: Segment, context: Context) -> str | None:
     """OBR-5, else the priority of OBR-27 (TQ.6)."""
     for field, component in ((5, 1), (27, 6)):
         if code := obr.text(field, component).strip():
-            return context.code(PRIORITY, code[:1] if code in {"ST", "AS"} else code, obr, field)
+            return priority(context, code, obr, field)
     return None
 
 

@@ -156,8 +156,9 @@ def _participants(pv1: Segment, context: Context) -> list[Element]:
 
 
 def _period(pv1: Segment, context: Context) -> Element:
-    end = None if context.event == "A13" else times.date_time(context, pv1, 45)
-    return element(start=times.date_time(context, pv1, 44), end=end)
+    if context.event == "A13":
+        return element(start=times.date_time(context, pv1, 44))
+    return times.between(context, pv1, 44, 45)
 
 
 def _hospitalization(pv1: Segment, context: Context) -> Element:

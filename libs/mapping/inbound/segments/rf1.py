@@ -17,7 +17,7 @@ from libs.mapping.inbound.datatypes.organizations import organization
 from libs.mapping.inbound.datatypes.practitioners import practitioners
 from libs.mapping.inbound.element import Element, concept, element, resource
 
-FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 17, 18, 19, 23})
+FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 19, 20, 24})
 PRD_FIELDS = frozenset({1, 2, 3, 4, 5, 7, 8, 9})
 _STATUS = {"A": "active", "P": "on-hold", "R": "revoked", "E": "completed"}  # table 0283
 _PRIORITY = {"S": "stat", "A": "asap", "R": "routine"}  # table 0280
@@ -31,8 +31,8 @@ def referral(rf1: Segment, providers: Sequence[Segment], context: Context, subje
     numbers = [ei_identifier(context, rf1.first(field), purpose="referral") for field in (6, 11)]
     identifiers = [one for one in numbers if one]
     people = [(prd.text(1).strip(), who) for prd in providers if (who := provider(prd, context))]
-    authorizing = organization(context, rf1, 18)
-    requesters = practitioners(context, rf1, 19) or [who for role, who in people if role == _REFERRED_BY]
+    authorizing = organization(context, rf1, 19)
+    requesters = practitioners(context, rf1, 20) or [who for role, who in people if role == _REFERRED_BY]
     category = codeable_concept(context, rf1, 5, table="0284")
     found = resource(
         "ServiceRequest",
@@ -45,9 +45,7 @@ def referral(rf1: Segment, providers: Sequence[Segment], context: Context, subje
         orderDetail=codeable_concepts(context, rf1, 4, table="0282"),
         subject=subject.patient,
         encounter=subject.encounter,
-        occurrencePeriod=element(
-            start=times.date_time(context, rf1, 7), end=times.date_time(context, rf1, 8)
-        ),
+        occurrencePeriod=times.between(context, rf1, 7, 8),
         authoredOn=times.date_time(context, rf1, 9) or times.date_time(context, rf1, 7),
         requester=requesters[0] if requesters else None,
         performer=[
@@ -55,9 +53,7 @@ def referral(rf1: Segment, providers: Sequence[Segment], context: Context, subje
             *(who for role, who in people if role == _REFERRED_TO),
         ],
         reasonCode=_reasons(rf1, context),
-        note=[
-            {"text": text} for field in (17, 23) if (text := (rf1.text(field, 2) or rf1.text(field)).strip())
-        ],
+        note=[{"text": text} for field in (24,) if (text := (rf1.text(field, 2) or rf1.text(field)).strip())],
     )
     number = identifiers[0]["value"] if identifiers else context.control_id
     return context.put(found, None, subject.key, "referral", number)
@@ -96,4 +92,5 @@ def _numbers(prd: Segment, context: Context) -> list[Element]:
 
 
 def _reasons(rf1: Segment, context: Context) -> list[Element]:
-    return codeable_concepts(context, rf1, 10, table="0336")
+    text = rf1.text(14).strip()
+    return codeable_concepts(context, rf1, 10, table="0336") + ([{"text": text}] if text else [])

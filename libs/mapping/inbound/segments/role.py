@@ -77,9 +77,7 @@ def part(segment: Segment, context: Context) -> Part | None:
     device = device_of_ei(context, segment.first(10)) if segment.name == "PRT" else None
     if not people and works_for is None and place is None:
         return None
-    period = element(
-        start=times.date_time(context, segment, at.begin), end=times.date_time(context, segment, at.end)
-    )
+    period = times.between(context, segment, at.begin, at.end)
     specialty = codeable_concept(context, segment, at.specialty)
     code = segment.text(at.role).strip()
     found = resource(

@@ -10,16 +10,18 @@ from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
 from libs.mapping.inbound.datatypes.identifiers import TYPE_SYSTEM, facility_uri
 from libs.mapping.inbound.datatypes.numbers import decimal, units
+from libs.mapping.inbound.datatypes.organizations import organization_of_cwe
+from libs.mapping.inbound.datatypes.practitioners import practitioner
 from libs.mapping.inbound.datatypes.timing import priority, timing_of_tq, timing_of_tq1
 from libs.mapping.inbound.element import DATA_ABSENT, Element, concept, element, resource
 from libs.mapping.inbound.order_numbers import Numbers
-from libs.mapping.inbound.segments import orc
+from libs.mapping.inbound.segments import orc, role
 from libs.mapping.inbound.segments.nte import notes
 from libs.mapping.inbound.structure import Order
 from libs.terminology.concept_map import concept_map
 
-RXO_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 11, 12, 13, 18, 19, 20})
-RXE_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 15, 21, 22, 23, 24, 25, 26, 27, 32})
+RXO_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 11, 12, 13, 14, 18, 19, 20, 32})
+RXE_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 21, 22, 23, 24, 25, 26, 27, 32, 40})
 RXR_FIELDS = frozenset({1, 2, 3, 4, 5})
 RXC_FIELDS = frozenset({1, 2, 3, 4})
 TQ1_FIELDS = frozenset({1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 13, 14})
@@ -31,9 +33,9 @@ SITE = concept_map("0550", "BodyParts")
 
 _STOPPED = frozenset({"DC", "OD", "DR"})  # ORC-1: discontinued, where other revoked orders are cancelled
 # Where RXO and RXE hold the same fact: code, minimum, maximum, units, form, dispensed amount, units, refills,
-# substitution, strength, strength units.
-_RXO = (1, 2, 3, 4, 5, 11, 12, 13, 9, 18, 19)
-_RXE = (2, 3, 4, 5, 6, 10, 11, 12, 9, 25, 26)
+# substitution, strength, strength units, who ordered, the pharmacy.
+_RXO = (1, 2, 3, 4, 5, 11, 12, 13, 9, 18, 19, 14, 32)
+_RXE = (2, 3, 4, 5, 6, 10, 11, 12, 9, 25, 26, 13, 40)
 
 
 def medication_request(
@@ -76,7 +78,8 @@ def _request(
         subject=subject.patient,
         encounter=subject.encounter,
         authoredOn=times.date_time(context, ordered, 9) if ordered is not None else None,
-        requester=orc.requested_by(ordered, None, context),
+        requester=orc.requested_by(ordered, None, context) or practitioner(context, rx, fields[11]),
+        performer=_performer(order, context),
         reasonCode=codeable_concepts(context, rx, 27)
         if rx.name == "RXE"
         else codeable_concepts(context, rx, 20),
@@ -148,10 +151,19 @@ def _timing(order: Order, rx: Segment, context: Context) -> tuple[Element, str]:
 def _dispense(rx: Segment, fields: tuple[int, ...], context: Context) -> Element:
     amount = decimal(rx.text(fields[5]))
     refills = decimal(rx.text(fields[7]))
+    pharmacy = rx.first(fields[12])
     return element(
+        performer=organization_of_cwe(context, pharmacy) if pharmacy else None,
         quantity={"value": amount} | units(context, rx, fields[6]) if amount is not None else None,
         numberOfRepeatsAllowed=int(refills) if refills is not None and 0 <= refills < 1000 else None,
     )
+
+
+def _performer(order: Order, context: Context) -> Reference | None:
+    """Who takes part in the order (PRT, ROL): FHIR has room for one."""
+    stated = (role.part(one, context) for one in order.others if one.name in role.FIELDS)
+    found = [one.who for one in stated if one]
+    return found[0] if found else None
 
 
 def _substitution(rx: Segment, field: int, context: Context) -> Element:

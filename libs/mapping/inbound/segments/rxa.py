@@ -90,10 +90,10 @@ def administration(order: Order, numbers: Numbers, context: Context, subject: Su
     if rxa is None:
         return None
     context.use(rxa, FIELDS)
-    start, end = times.date_time(context, rxa, 3), times.date_time(context, rxa, 4)
+    lasted = times.between(context, rxa, 3, 4)
     amount = decimal(rxa.text(6))
     when: Element = (
-        {"effectivePeriod": element(start=start, end=end)} if end else element(effectiveDateTime=start)
+        {"effectivePeriod": lasted} if "end" in lasted else element(effectiveDateTime=lasted.get("start"))
     )
     stated = context.code(COMPLETION, rxa.text(20).strip(), rxa, 20)
     found = resource(

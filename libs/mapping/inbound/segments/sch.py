@@ -5,20 +5,23 @@ AIP[Appointment], NTE[Appointment-Comment], TQ[Appointment].
 """
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts, concept_of
+from libs.mapping.inbound.datatypes.contacts import telecoms
 from libs.mapping.inbound.datatypes.identifiers import ei_identifier
 from libs.mapping.inbound.datatypes.locations import location
 from libs.mapping.inbound.datatypes.numbers import positive_integer
 from libs.mapping.inbound.datatypes.practitioners import practitioner_of
 from libs.mapping.inbound.datatypes.timing import minutes
 from libs.mapping.inbound.element import Element, concept, element, resource
+from libs.mapping.inbound.segments.nte import notes
 from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset({1, 2, 6, 7, 8, 9, 10, 11, 12, 16, 20, 25, 26, 27})
+FIELDS = frozenset({1, 2, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 19, 20, 21, 22, 25, 26, 27})
 SERVICE_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
 RESOURCE_FIELDS = frozenset({1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 14})
 NTE_FIELDS = frozenset({1, 3})
@@ -28,6 +31,13 @@ REASON = concept_map("0276", "AppointmentReasonCodes")
 KIND = concept_map("0277", "AppointmentTypeCodes")
 PARTICIPANT = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 ENTERER = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+
+# The people to talk to: fields of the person, the telephone, the place, and the part they have.
+_CONTACTS = (
+    (12, 13, 15, None),
+    (16, 17, 19, None),
+    (20, 21, 22, concept(ENTERER, "enterer")),
+)
 
 # What an event makes of an appointment where SCH-25 is silent; all others leave it booked.
 _BY_EVENT = {"S15": "cancelled", "S16": "cancelled", "S17": "entered-in-error", "S26": "noshow"}
@@ -53,7 +63,10 @@ def appointment(
         end=end,
         minutesDuration=_duration(sch),
         comment=_comment(segments, context),
-        basedOn=_orders(sch, context),
+        basedOn=[
+            *_orders(sch, context),
+            *(service_requests(sch, context, subject, segments) if subject else []),
+        ],
         participant=_participants(sch, context, subject, segments),
     )
     identifier = filler or placer
@@ -62,6 +75,36 @@ def appointment(
         return context.put(found, identifier)
     number = identifier["value"] if identifier else context.control_id
     return context.put(found, None, "appointment", context.facility, number)
+
+
+def service_requests(
+    sch: Segment, context: Context, subject: Subject, segments: Sequence[Segment]
+) -> list[Reference]:
+    """AIS[ServiceRequest], SCH[ServiceRequest]: the services that are scheduled, each as a request."""
+    found = []
+    for place, ais in enumerate(segments):
+        if ais.name != "AIS" or not ais.first(3):
+            continue
+        code = codeable_concept(context, ais, 3)
+        comments = list(takewhile(lambda one: one.name == "NTE", segments[place + 1 :]))
+        status = _REQUEST.get(_status(sch, context), "active")
+        request = resource(
+            "ServiceRequest",
+            status=status,
+            intent="order",
+            code=code,
+            subject=subject.patient,
+            encounter=subject.encounter,
+            occurrenceDateTime=times.date_time(context, ais, 4),
+            note=notes(comments, context),
+        )
+        number = (sch.text(2) or sch.text(1) or context.control_id).strip()
+        key = ("appointment", context.facility, number, ais.text(1), ais.text(3))
+        found.append(context.put(request, None, subject.key, *key))
+    return found
+
+
+_REQUEST = {"cancelled": "revoked", "entered-in-error": "entered-in-error", "fulfilled": "completed"}
 
 
 def _status(sch: Segment, context: Context) -> str:
@@ -144,10 +187,11 @@ def _participants(
         if segment.name in {"AIP", "AIL", "AIG"}:
             context.use(segment, RESOURCE_FIELDS)
             found += _resource(segment, context)
-    for field, role in ((12, None), (16, None), (20, concept(ENTERER, "enterer"))):
+    for field, telecom, place, role in _CONTACTS:
         for xcn in sch.repetitions(field):
             if person := practitioner_of(context, xcn, sch, field):
-                found.append(element(type=[role] if role else [], actor=person, status="accepted"))
+                actor = _contact(sch, context, person, telecom, place)
+                found.append(element(type=[role] if role else [], actor=actor, status="accepted"))
     return found or [{"type": [concept(PARTICIPANT, "SBJ", "subject")], "status": "needs-action"}]
 
 
@@ -157,7 +201,7 @@ def _resource(segment: Segment, context: Context) -> list[Element]:
     start = 8 if segment.name == "AIG" else 6
     amount, unit = (segment.text(start + 3), segment.text(start + 4))
     begins = times.date_time(context, segment, start)
-    period = element(start=begins, end=_ends(begins, amount, unit))
+    period = times.in_order(context, begins, _ends(begins, amount, unit), segment, start)
     common = element(type=[kind] if kind else [], status="accepted", period=period)
     if segment.name == "AIP":
         people = (practitioner_of(context, xcn, segment, 3) for xcn in segment.repetitions(3))
@@ -166,6 +210,17 @@ def _resource(segment: Segment, context: Context) -> list[Element]:
         place = location(context, segment, 3)
         return [common | {"actor": place}] if place else []
     return [common | {"actor": _equipment(segment, context)}] if segment.first(3) else []
+
+
+def _contact(sch: Segment, context: Context, person: Reference, telecom: int, place: int) -> Reference:
+    """Somebody to talk to about the appointment: in the role that has the place and the telephone."""
+    where, numbers = location(context, sch, place), telecoms(context, sch, telecom)
+    if where is None and not numbers:
+        return person
+    found = resource(
+        "PractitionerRole", practitioner=person, location=[where] if where else [], telecom=numbers
+    )
+    return context.put(found, None, person["reference"], where["reference"] if where else "")
 
 
 def _equipment(aig: Segment, context: Context) -> Reference:

@@ -105,10 +105,8 @@ def specimen_of_obr(obr: Segment, numbers: Numbers, context: Context, patient: R
 
 def collected(obr: Segment, context: Context) -> Element:
     """OBR-7 and OBR-8 as the time of collection."""
-    start, end = times.date_time(context, obr, 7), times.date_time(context, obr, 8)
-    if end:
-        return {"collectedPeriod": element(start=start, end=end)}
-    return element(collectedDateTime=start)
+    taken = times.between(context, obr, 7, 8)
+    return {"collectedPeriod": taken} if "end" in taken else element(collectedDateTime=taken.get("start"))
 
 
 def _collected(context: Context, taken: Value, spm: Segment) -> Element:
