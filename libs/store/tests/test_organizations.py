@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 
 from libs.errors import Unavailable
@@ -81,3 +82,23 @@ def test_a_server_that_is_away_is_nobodys_fault() -> None:
         transaction(pool, "default"),
     ):
         pass
+
+
+def test_connections_that_broke_are_replaced(
+    pool: Pool, fresh_postgres_url: str, postgres_superuser: str
+) -> None:
+    def answers() -> bool:
+        try:
+            with transaction(pool, "default") as connection:
+                return connection.execute("SELECT 1").fetchone() == (1,)
+        except Unavailable:
+            return False
+
+    assert answers()
+    with psycopg.connect(postgres_superuser, autocommit=True) as superuser:
+        superuser.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+            (fresh_postgres_url.rsplit("/", 1)[1],),
+        )
+
+    assert [answers(), answers()] == [False, True]
