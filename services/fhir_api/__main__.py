@@ -1,14 +1,14 @@
 """Runs the FHIR API: `python -m services.fhir_api`."""
 
-import os
 import signal
 import socket
 import sys
-import tempfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from libs import log
 from libs.health import multiprocess_directory
@@ -25,8 +25,6 @@ def main() -> None:
     listener = _listen(settings.bind, settings.fhir_port)
     signal.signal(signal.SIGTERM, _stopped)  # uvicorn drains first and then hands the signal on
     signal.signal(signal.SIGINT, _stopped)
-    if settings.fhir_workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        multiprocess_directory(Path(tempfile.mkdtemp(prefix="ehrconnect-fhir-")))
     config = uvicorn.Config(
         "services.fhir_api.app:from_environment",
         factory=True,
@@ -43,9 +41,9 @@ def main() -> None:
     if settings.fhir_workers == 1:
         uvicorn.Server(config).run([listener])
     else:
-        from uvicorn.supervisors import Multiprocess
-
-        Multiprocess(config, [listener]).run()
+        with TemporaryDirectory(prefix="ehrconnect-fhir-") as folder:
+            multiprocess_directory(Path(folder))
+            Multiprocess(config, [listener]).run()
 
 
 def _listen(address: str, port: int) -> socket.socket:

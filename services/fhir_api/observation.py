@@ -76,7 +76,16 @@ def _record(scope: Scope, status: int, seconds: float) -> None:
         kind = scope["path_params"].get("type", "")
         kind = kind if kind in types() else "unknown"
         FHIR_OPERATIONS.labels(interaction, kind, str(status)).inc()
-    log.info("request answered", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
+    caller = scope.get("user")
+    log.info(
+        "request answered",
+        method=method,
+        route=route,
+        status=status,
+        ms=round(seconds * 1000, 1),
+        organization=caller.organization if caller else None,
+        client_id=caller.client_id if caller else None,
+    )
 
 
 def _request_id(scope: Scope) -> bytes:

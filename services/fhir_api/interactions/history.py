@@ -19,7 +19,7 @@ from services.fhir_api.negotiation import preference
 from services.fhir_api.response import bundle_response, entry, etag
 from services.fhir_api.runtime import runtime
 from services.fhir_api.search import paging
-from services.fhir_api.search.parameters import DEFAULT_COUNT, Pairs, count_of, parse_pairs
+from services.fhir_api.search.parameters import DEFAULT_COUNT, Pairs, count_of, parse_pairs, with_plus
 from services.fhir_api.target import base_url, resource_key
 
 
@@ -68,7 +68,7 @@ def _read(pairs: Pairs, *, lenient: bool) -> _Asked:
             case "_count":
                 asked.count = count_of(value)
             case "_since":
-                asked.since, _ = date_range(value)
+                asked.since, _ = date_range(with_plus(value))
             case paging.PARAMETER:
                 asked.page = value
                 continue

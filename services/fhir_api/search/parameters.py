@@ -75,7 +75,7 @@ def parse_search(kind: str, pairs: Sequence[tuple[str, str]], base: str, *, leni
         if name in _RESULT:
             _RESULT[name](query, value)
         elif is_offered(kind, code):
-            query.criteria.append(_criterion(code, modifier, value, base))
+            query.criteria.append(_criterion(search_parameters(kind)[code], modifier, value, base))
         elif lenient:
             continue
         else:
@@ -111,8 +111,15 @@ def count_of(text: str) -> int:
     return min(int(text), MAX_COUNT)
 
 
-def _criterion(code: str, modifier: str, value: str, base: str) -> Criterion:
-    values = [part.removeprefix(f"{base}/") for part in split_values(value)]
+def with_plus(date: str) -> str:
+    """A date whose time zone's "+" the client did not escape, so that it came as a space."""
+    return date.replace(" ", "+")
+
+
+def _criterion(parameter: SearchParameter, modifier: str, value: str, base: str) -> Criterion:
+    code = parameter.code
+    text = with_plus(value) if parameter.kind == "date" else value
+    values = [part.removeprefix(f"{base}/") for part in split_values(text)]
     if not all(values):
         raise BadRequest(f"{code} has no value")
     if len(values) > MAX_VALUES:
