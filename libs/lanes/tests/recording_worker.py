@@ -16,7 +16,7 @@ from libs.lanes.contracts import INBOUND_QUEUES
 from libs.lanes.drain import drain as drain_lane
 
 TABLE = "CREATE TABLE applied (id text PRIMARY KEY, lane text NOT NULL, position bigserial)"
-INSERT = "INSERT INTO applied (id, lane) SELECT unnest(%s), %s ON CONFLICT (id) DO NOTHING"
+INSERT = "INSERT INTO applied (id, lane) SELECT unnest(%s::text[]), %s ON CONFLICT (id) DO NOTHING"
 
 # A worker that falls asleep in a transaction holds the locks that the lane's next owner waits for.
 TIMEOUTS = "-c statement_timeout=5s -c idle_in_transaction_session_timeout=5s"
@@ -32,7 +32,7 @@ def run(redis_url: str, postgres_url: str) -> None:
         try:
             with database.connection() as connection:
                 connection.execute(INSERT, ([message.decode() for message in messages], lane))
-        except (psycopg.Error, PoolTimeout) as error:
+        except (psycopg.OperationalError, PoolTimeout) as error:
             raise Unavailable("PostgreSQL is away") from error
         return len(messages)
 
