@@ -90,7 +90,7 @@ def map_message(message: Message, config: MappingConfig) -> Mapped:
         for entry in context.entries()
         if entry.resource["resourceType"] not in _SHARED
     ]
-    header = msh.message_header(message.header, context, focus)
+    header = msh.message_header(message.header, message.first("SFT"), context, focus)
     msh.provenance(message.header, context, message.first("EVN"), targets, header)
     return Mapped(context.entries(), context.report(), f"{kind}^{context.event}" if context.event else kind)
 

@@ -62,7 +62,7 @@ def telecoms(context: Context, segment: Segment, field: int, use: str | None = N
 def contact_point(
     context: Context, xtn: Value, segment: Segment, field: int, use: str | None = None
 ) -> Element | None:
-    """An XTN as a ContactPoint, None when it has neither number nor address."""
+    """An XTN as a ContactPoint, None when it says nothing of a number or an address."""
     if xtn.component_count == 1:
         number = xtn.text(1).strip()
         return (
@@ -72,7 +72,7 @@ def contact_point(
     electronic = equipment.upper() in _ELECTRONIC or (not equipment and bool(xtn.text(4).strip()))
     value = (xtn.text(4) or xtn.text(1)).strip() if electronic else _number(xtn)
     if not value:
-        return None
+        return _details(context, xtn, segment, field) or None
     target = context.target(TELECOM_SYSTEM, equipment, segment, field)
     mobile = target is not None and target.code == "mobile"
     if electronic or (not target and "@" in value):

@@ -7,7 +7,7 @@ is decides what it becomes, whatever the message is called.
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
 from libs.mapping.inbound.order_numbers import Numbers, order_numbers
-from libs.mapping.inbound.segments import dg1, ft1, obr, obx, orc, rx, rxa, rxd, spm, supply, txa
+from libs.mapping.inbound.segments import ctd, dg1, ft1, obr, obx, orc, rx, rxa, rxd, spm, supply, txa
 from libs.mapping.inbound.structure import Order, Patient
 
 
@@ -33,35 +33,62 @@ def write_orders(group: Patient, context: Context, about: Subject) -> list[Refer
 
 
 def _order(order: Order, numbers: Numbers, about: Subject, context: Context) -> Reference | None:
+    specimens = spm.specimens(order, numbers, context, about.patient) if has_specimen(order) else []
+    request = _request(order, numbers, about, context, specimens)
+    setting = obr.setting(order, numbers, context, about, request=None, specimens=specimens)
+    observed = obx.observations(order.results, setting, context)
+    if request is not None:
+        _results(order, numbers, about, context, request, specimens=specimens, observed=observed)
+    for one in order.all("CTD"):
+        ctd.contact(one, context, about.patient)
+    for one in order.all("BLG"):
+        ctd.account(one, context, about.patient)
+    return request
+
+
+def _request(
+    order: Order, numbers: Numbers, about: Subject, context: Context, specimens: list[Reference]
+) -> Reference | None:
+    """What the detail segment of the order is a request for."""
     detail = order.detail.name if order.detail is not None else ""
     if detail in {"RXO", "RXE"}:
         request = rx.medication_request(order, numbers, context, about)
-        dispensed = rxd.dispense(order, numbers, context, about, request)
-        _observations(order, numbers, about, context, request=request, specimens=[])
-        return dispensed or request
+        return rxd.dispense(order, numbers, context, about, request) or request
     if detail in {"RXD", "RXG"}:
         return rxd.dispense(order, numbers, context, about, None)
     if detail == "RXA":
         return rxa.administration(order, numbers, context, about)
     if detail in {"ODS", "ODT"}:
+        _reasons(order, about, context)
         return supply.nutrition_order(order, numbers, context, about)
     if detail in {"RQD", "RQ1"}:
+        _reasons(order, about, context)
         return supply.supply_request(order, numbers, context, about)
-    specimens = spm.specimens(order, numbers, context, about.patient) if has_specimen(order) else []
     reasons = _reasons(order, about, context)
-    request = orc.service_request(order, numbers, context, about, specimens, reasons=reasons)
-    setting = obr.setting(order, numbers, context, about, request=request, specimens=specimens)
-    observed = obx.observations(order.results, setting, context)
-    if request is not None and order.detail is not None and order.detail.raw(25):  # it has a result already
+    return orc.service_request(order, numbers, context, about, specimens, reasons=reasons)
+
+
+def _results(
+    order: Order,
+    numbers: Numbers,
+    about: Subject,
+    context: Context,
+    request: Reference,
+    *,
+    specimens: list[Reference],
+    observed: obx.Observed,
+) -> None:
+    """What an order message says of results: a report if OBR-25 gives it a status, else information."""
+    is_service = order.detail is None or order.detail.name == "OBR"
+    if order.detail is not None and is_service and order.detail.raw(25):
         obr.diagnostic_report(
             order, numbers, context, about, request=request, specimens=specimens, observed=observed
         )
-    elif request is not None and observed.references:
+    elif is_service and observed.references:
         context.describe(request, supportingInfo=observed.references)
     for one in order.all("TXA"):
         attached = [result for result in order.results if result.obx.text(2).strip() in txa.ATTACHED]
-        txa.document(one, attached, context, about, [request] if request else [])
-    return request
+        txa.document(one, attached, context, about, [request])
 
 
 def has_specimen(order: Order) -> bool:
@@ -75,16 +102,3 @@ def has_specimen(order: Order) -> bool:
 def _reasons(order: Order, about: Subject, context: Context) -> list[Reference]:
     found = (dg1.condition(one, context, about.patient, about.encounter) for one in order.all("DG1"))
     return [reference for reference in found if reference]
-
-
-def _observations(
-    order: Order,
-    numbers: Numbers,
-    about: Subject,
-    context: Context,
-    *,
-    request: Reference | None,
-    specimens: list[Reference],
-) -> None:
-    setting = obr.setting(order, numbers, context, about, request=request, specimens=specimens)
-    obx.observations(order.results, setting, context)

@@ -6,7 +6,7 @@ Source: v2-to-FHIR IG 1.0.0, ORU_R01.
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
 from libs.mapping.inbound.order_numbers import Numbers, order_numbers
-from libs.mapping.inbound.segments import ft1, obr, obx, orc, spm, txa
+from libs.mapping.inbound.segments import ctd, ft1, obr, obx, orc, spm, txa
 from libs.mapping.inbound.structure import Order, Patient, own_results
 
 
@@ -32,6 +32,8 @@ def _report(order: Order, numbers: Numbers, about: Subject, context: Context) ->
     """One ORDER_OBSERVATION group: its report, when it has an OBR, and its documents (TXA)."""
     for one in order.all("FT1"):
         ft1.charge_item(one, context, about, None)
+    for one in order.all("CTD"):
+        ctd.contact(one, context, about.patient)
     specimens = spm.specimens(order, numbers, context, about.patient)
     request = orc.service_request(order, numbers, context, about, specimens)
     setting = obr.setting(order, numbers, context, about, request=request, specimens=specimens)

@@ -21,11 +21,7 @@ def vxu(group: Patient, context: Context) -> list[Reference]:
     found = []
     for order, number in zip(group.orders, numbers, strict=True):
         given = rxa.immunization(order, number, context, about)
+        found += [given] if given else []
         setting = obr.setting(order, number, context, about, request=None, specimens=[])
-        if given is None:
-            obx.observations(order.results, setting, context)
-            continue
-        reference, rest = given
-        found.append(reference)
-        obx.observations(rest, replace(setting, part_of=reference), context)
+        obx.observations(order.results, replace(setting, part_of=given), context)
     return found or about.focus()

@@ -29,8 +29,10 @@ ENGINE = "EHRConnect"
 MAPPING_VERSION = "1"  # raised when the same message gives another result
 
 
-def message_header(msh: Segment, context: Context, focus: Sequence[Reference]) -> Reference:
-    """MSH[MessageHeader]: what was sent, by whom, to whom; `focus` is what it is about."""
+def message_header(
+    msh: Segment, sft: Segment | None, context: Context, focus: Sequence[Reference]
+) -> Reference:
+    """MSH[MessageHeader] and SFT[MessageHeader]: what was sent, by whom, to whom, about what (`focus`)."""
     context.use(msh, FIELDS | TRANSPORT)
     event = msh.text(9, 2).strip()
     kind = "^".join(part for component in (1, 2, 3) if (part := msh.text(9, component).strip()))
@@ -41,7 +43,7 @@ def message_header(msh: Segment, context: Context, focus: Sequence[Reference]) -
         destination=_destination(msh, context),
         sender=organization_of_hd(context, msh.first(4)),
         responsible=organization(context, msh, 22),
-        source=_source(msh, context),
+        source=_source(msh, context) | (_software(sft, context) if sft is not None else {}),
         focus=list(focus),
     )
     return context.put(header, None, *_message_key(msh), merge=False)
@@ -82,6 +84,7 @@ def provenance(
     return context.put(found, None, *_message_key(msh), merge=False)
 
 
+SFT_FIELDS = frozenset({2, 3})
 EVN_FIELDS = frozenset({1, 2, 4, 5, 6, 7})
 EVENT_REASON = concept_map("0062", "EventReason")
 
@@ -112,6 +115,12 @@ def _source(msh: Segment, context: Context) -> Element:
     endpoint = authority_uri(context, address) or authority_uri(context, sender)
     found = element(name=name or software, software=software, endpoint=endpoint)
     return found if endpoint else found | {"_endpoint": absent("unknown")}
+
+
+def _software(sft: Segment, context: Context) -> Element:
+    """SFT[MessageHeader]: the product and its version."""
+    context.use(sft, SFT_FIELDS)
+    return element(software=sft.text(3).strip(), version=sft.text(2).strip())
 
 
 def _destination(msh: Segment, context: Context) -> list[Element]:

@@ -7,6 +7,7 @@ from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept
+from libs.mapping.inbound.datatypes.identifiers import ei_identifier
 from libs.mapping.inbound.datatypes.practitioners import role_of_ndl
 from libs.mapping.inbound.element import DATA_ABSENT, Element, concept, element, resource
 from libs.mapping.inbound.order_numbers import Numbers
@@ -68,7 +69,7 @@ def diagnostic_report(
     section = codeable_concept(context, obr, 24, SECTION)
     found = resource(
         "DiagnosticReport",
-        identifier=numbers.identifiers,
+        identifier=[*numbers.identifiers, *_group(order, context)],
         basedOn=[request] if request else [],
         status=context.code(STATUS, obr.text(25).strip(), obr, 25) or "unknown",
         category=[section] if section else [],
@@ -85,6 +86,14 @@ def diagnostic_report(
         presentedForm=observed.attachments,
     )
     return context.put(found, None, *numbers.report)
+
+
+def _group(order: Order, context: Context) -> list[Element]:
+    """ORC[DiagnosticReport]: the number of the group that the order belongs to (ORC-4)."""
+    group = (
+        ei_identifier(context, order.orc.first(4), "PGN", "placer-group") if order.orc is not None else None
+    )
+    return [group] if group else []
 
 
 def setting(

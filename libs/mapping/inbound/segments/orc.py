@@ -219,9 +219,9 @@ def _identifiers(
     orc: Segment | None, obr: Segment | None, numbers: Numbers, context: Context
 ) -> list[Element]:
     found = list(numbers.identifiers)
-    alternates = cx_identifiers(context, obr, 53, "placer") if obr is not None else []
-    if not alternates and orc is not None:
-        alternates = cx_identifiers(context, orc, 33, "placer")
+    alternates = cx_identifiers(context, orc, 33, "placer") if orc is not None else []
+    if not alternates and obr is not None:
+        alternates = cx_identifiers(context, obr, 53, "placer")
     for one in alternates:
         found.append({"type": concept(TYPE_SYSTEM, "PLAC")} | one)
     if orc is not None and (group := ei_identifier(context, orc.first(38), "FGN", "filler-group")):

@@ -13,6 +13,7 @@ from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_conc
 from libs.mapping.inbound.datatypes.identifiers import cx_identifier, cx_identifiers
 from libs.mapping.inbound.datatypes.locations import location, location_of, named_location
 from libs.mapping.inbound.datatypes.numbers import decimal
+from libs.mapping.inbound.datatypes.organizations import organization_of_hd, organizations
 from libs.mapping.inbound.datatypes.practitioners import practitioner_of
 from libs.mapping.inbound.element import Element, coding, concept, element, extension, resource
 from libs.terminology.concept_map import concept_map
@@ -20,7 +21,7 @@ from libs.terminology.concept_map import concept_map
 FIELDS = frozenset(
     {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19, 36, 37, 38, 40, 42, 43, 44, 45, 50, 52}
 )
-PV2_FIELDS = frozenset({1, 3, 8, 9, 11, 12, 13, 25, 38})
+PV2_FIELDS = frozenset({1, 3, 8, 9, 11, 12, 13, 23, 25, 38})
 NULLS = {4: ("type",), 10: ("serviceType",), 3: ("location",)}
 
 CLASS = concept_map("0004", "PatientClass[EncounterClass]")
@@ -87,6 +88,7 @@ def encounter(
         account=[account] if account else [],
         hospitalization=_hospitalization(pv1, context),
         location=_locations(pv1, pv2, context),
+        serviceProvider=_provider(pv1, pv2, context),
     )
     return _with_pv2(found, pv2, context) if pv2 is not None else found
 
@@ -188,6 +190,14 @@ def _locations(pv1: Segment, pv2: Segment | None, context: Context) -> list[Elem
         (location(context, pv2, 1) if pv2 is not None else None, "planned"),
     ]
     return [{"location": place, "status": state} for place, state in places if place]
+
+
+def _provider(pv1: Segment, pv2: Segment | None, context: Context) -> Reference | None:
+    """Who is responsible for the visit: the clinic (PV2-23), else the facility of the bed (PV1-3.4)."""
+    if pv2 is not None and (clinic := organizations(context, pv2, 23)):
+        return clinic[0]
+    facility = pv1.first(3).part(4)
+    return organization_of_hd(context, facility) if facility else None
 
 
 def _with_pv2(found: Element, pv2: Segment, context: Context) -> Element:

@@ -17,7 +17,6 @@ from libs.mapping.inbound.element import DATA_ABSENT, Element, absent, concept, 
 from libs.mapping.inbound.order_numbers import Numbers
 from libs.mapping.inbound.segments import rx
 from libs.mapping.inbound.segments.nte import notes
-from libs.mapping.inbound.segments.obx import FIELDS as OBX_FIELDS
 from libs.mapping.inbound.structure import Order, Result
 from libs.terminology.concept_map import concept_map
 
@@ -35,13 +34,8 @@ _OF_IMMUNIZATION = _DOCUMENT | {
 }  # fmt: skip
 
 
-def immunization(
-    order: Order, numbers: Numbers, context: Context, subject: Subject
-) -> tuple[Reference, list[Result]] | None:
-    """RXA[Immunization] with what its OBX say of it, and the results that are about something else.
-
-    None when no vaccine was administered (CVX 998).
-    """
+def immunization(order: Order, numbers: Numbers, context: Context, subject: Subject) -> Reference | None:
+    """RXA[Immunization] with what its OBX say of it; None when no vaccine was administered (CVX 998)."""
     rxa = order.detail
     if rxa is None or rxa.name != "RXA":
         return None
@@ -80,8 +74,7 @@ def immunization(
     if when is None:
         found["_occurrenceDateTime"] = absent("unknown")
     key = (*numbers.key, rxa.text(5), rxa.text(3)) if numbers.request is None else ()
-    rest = [one for one in order.results if one not in own]
-    return context.put(found, numbers.request, *key), rest
+    return context.put(found, numbers.request, *key)
 
 
 def administration(order: Order, numbers: Numbers, context: Context, subject: Subject) -> Reference | None:
@@ -162,8 +155,6 @@ def _site(order: Order, context: Context) -> Element:
 
 def _stated(results: list[Result], context: Context) -> Element:
     """What the OBX of a VXU say of the immunization itself."""
-    for one in results:
-        context.use(one.obx, OBX_FIELDS)
     by_code: dict[str, list[Segment]] = {}
     for one in results:
         by_code.setdefault(one.obx.text(3).strip(), []).append(one.obx)
