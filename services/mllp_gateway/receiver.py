@@ -82,7 +82,7 @@ class Receiver:
             raise policy.not_hl7(error) from error
         for quirk in header.quirks:
             MLLP_QUIRKS.labels(quirk).inc()
-        if header.type == b"ACK" or any(msa in body for msa in _MSA):
+        if header.type == b"ACK" or _MSA[0] in body or _MSA[1] in body:
             # Rule 12: or two systems would answer each other's answers for ever.
             exchange.settled = True
             exchange.reason = "unexpected_ack"

@@ -91,9 +91,9 @@ def code(answer: bytes | None) -> str:
 
 
 class GatewayProcess:
-    def __init__(self, folder: Path, redis_url: str, **settings: object) -> None:
+    def __init__(self, folder: Path, redis_url: str, *, log: Path | None = None, **settings: object) -> None:
         self.port, self.http = free_port(), free_port()
-        self._log = folder / f"gateway-{self.port}.log"
+        self._log = log or folder / f"gateway-{self.port}.log"
         environment = {
             "PATH": os.environ["PATH"],
             "EHR_REDIS_URL": redis_url,
@@ -101,10 +101,10 @@ class GatewayProcess:
             "EHR_GATEWAY_HTTP_PORT": str(self.http),
             **{f"EHR_{name.upper()}": str(value) for name, value in settings.items()},
         }
-        with self._log.open("wb") as log:
+        with self._log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "services.mllp_gateway"],
-                env=environment, stdout=log, stderr=log, cwd=Path(__file__).parents[3],
+                env=environment, stdout=output, stderr=output, cwd=Path(__file__).parents[3],
             )  # fmt: skip
 
     def wait_until_ready(self) -> None:
@@ -158,9 +158,11 @@ class GatewayProcess:
 
 
 @contextmanager
-def running_gateway(folder: Path, redis_url: str, **settings: object) -> Iterator[GatewayProcess]:
+def running_gateway(
+    folder: Path, redis_url: str, *, log: Path | None = None, **settings: object
+) -> Iterator[GatewayProcess]:
     """A gateway that is ready, until the block ends."""
-    gateway = GatewayProcess(folder, redis_url, **settings)
+    gateway = GatewayProcess(folder, redis_url, log=log, **settings)
     try:
         gateway.wait_until_ready()
         yield gateway

@@ -109,3 +109,13 @@ def test_a_peer_that_does_not_read_its_answers_is_not_read(tmp_path: Path, redis
 
         assert gateway.resident_bytes() < 150_000_000
         assert code(gateway.ask(adt("2"))) == "AA"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_under_the_log_costs_no_one_an_answer(tmp_path: Path, redis_url: str) -> None:
+    with (
+        running_gateway(tmp_path, redis_url, log=Path("/dev/full")) as gateway,
+        gateway.connect() as peer,
+    ):
+        assert [code(peer.ask(adt(number))) for number in "123"] == ["AA"] * 3
+        assert code(peer.ask(adt("4", type="QQQ"))) == "AR"
