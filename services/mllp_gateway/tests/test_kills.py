@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ async def _send_through_kills(folder: Path, redis: Redis, victim: str) -> list[i
     """How many messages each sender got acknowledged."""
     acknowledged, progress = [0] * SENDERS, asyncio.Event()
     gateway = GatewayProcess(folder, redis.url())
-    ports = {"mllp_port": gateway.port, "gateway_http_port": gateway.http}
+    ports: dict[str, Any] = {"mllp_port": gateway.port, "gateway_http_port": gateway.http}
     senders = [asyncio.create_task(_send(gateway.port, n, acknowledged, progress)) for n in range(SENDERS)]
     try:
         for _ in range(KILLS):

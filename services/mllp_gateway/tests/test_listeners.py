@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -231,7 +232,7 @@ def test_a_gateway_does_not_start_with_bad_listeners(tmp_path: Path, content: st
 
 def test_a_new_gateway_takes_the_ports_over(tmp_path: Path, redis_url: str) -> None:
     with running_gateway(tmp_path, redis_url, reuse_port=True) as old:
-        ports = {"mllp_port": old.port, "gateway_http_port": old.http}
+        ports: dict[str, Any] = {"mllp_port": old.port, "gateway_http_port": old.http}
         new = GatewayProcess(tmp_path, redis_url, reuse_port=True, **ports)
         try:
             wait_for(lambda: any(line.get("listener") == "http" for line in new.log()))
