@@ -49,14 +49,14 @@ class Observe:
         try:
             await self._app(scope, receive, send_with_id)
         except ClientDisconnect:
-            status = _CLIENT_GONE
+            pass  # nobody is there to be answered
         except Exception as error:
             # Not log.exception: a traceback ends with the exception's text, which may quote a row.
             log.error("request failed", cause=type(error).__name__, at=_places(error))  # noqa: TRY400
             if not status:
                 await internal_error()(scope, receive, send_with_id)
         finally:
-            _record(scope, status, perf_counter() - started)
+            _record(scope, status or _CLIENT_GONE, perf_counter() - started)
             structlog.contextvars.unbind_contextvars("request_id")
         return None
 

@@ -113,3 +113,16 @@ def _client(server: Server, key: str | None) -> Iterator[Client]:
     portal, transport = server
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     yield Client(portal, httpx.AsyncClient(transport=transport, base_url=BASE + "/", headers=headers))
+
+
+@contextmanager
+def opened(**settings: Any) -> Iterator[Client]:
+    """A client without a credential of an application with these settings, at the server's root."""
+    app = create_app(Settings.model_validate(settings))
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(app.router.lifespan_context(app)),
+    ):
+        yield Client(
+            portal, httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://fhir.test/")
+        )

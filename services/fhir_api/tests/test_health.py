@@ -1,33 +1,15 @@
 """Health, and what the API does when PostgreSQL is away."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
-from anyio.from_thread import start_blocking_portal
 
 from libs.embedded.postgres import Postgres
 from libs.embedded.process import free_port
 from libs.migrations import upgrade
 from libs.store.engine import open_pool, transaction
 from libs.store.organizations import create_client, create_organization
-from services.fhir_api.app import create_app
-from services.fhir_api.settings import Settings
-from services.fhir_api.tests.conftest import Client
-
-
-@contextmanager
-def opened(**settings: Any) -> Iterator[Client]:
-    app = create_app(Settings.model_validate(settings))
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(app.router.lifespan_context(app)),
-    ):
-        yield Client(
-            portal, httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://fhir.test/")
-        )
+from services.fhir_api.tests.conftest import opened
 
 
 def test_all_parts_up(postgres_url: str, redis_url: str) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 
-from services.fhir_api.tests.conftest import Client
+from services.fhir_api.tests.conftest import Client, opened
 from services.fhir_api.tests.resources import LOINC, MRN, observation, patient
 
 
@@ -264,3 +264,13 @@ def test_a_posted_search_is_paged_by_get(client: Client) -> None:
 def test_another_organization_finds_only_its_own(stranger: Client) -> None:
     assert ids(stranger.get("Observation?patient=peter")) == ["hb9"]
     assert set(ids(stranger.get("Patient"))) == {"peter"}
+
+
+def test_links_name_the_address_that_clients_know(postgres_url: str, api_keys: dict[str, str]) -> None:
+    base = "https://fhir.hospital.example/fhir/R4"
+    with opened(database_url=postgres_url, fhir_base_url=base, mllp_host="") as client:
+        headers = {"Authorization": f"Bearer {api_keys['here']}"}
+        body = client.get("fhir/R4/Observation?_count=1", headers=headers).json()
+
+    assert [link["url"].startswith(f"{base}/Observation?_count=1") for link in body["link"]] == [True, True]
+    assert body["entry"][0]["fullUrl"].startswith(f"{base}/Observation/")
