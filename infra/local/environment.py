@@ -54,7 +54,6 @@ def service_environment(
         "EHR_MLLPS_KEY": str(key),
         "EHR_DATABASE_URL": database_url,
         "EHR_REDIS_URL": redis_url,
-        "PYTHONUNBUFFERED": "1",
     }
 
 
