@@ -44,6 +44,7 @@ class Context:
         self.organization = config.organization
         self.event = header.text(9, 2).strip()
         self.is_adt = header.text(9).strip() == "ADT"
+        self.is_laboratory = header.text(9).strip() == "OML"  # an order to a laboratory
         self.control_id = header.text(10)
         self.facility = header.text(4) or header.text(3) or "unknown"
         self.sent = header.text(7)

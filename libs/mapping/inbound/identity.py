@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import sha1
 from urllib.parse import quote
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 from libs.mapping.inbound.element import Element
 
@@ -17,15 +17,26 @@ from libs.mapping.inbound.element import Element
 _NOT_THE_PERSON = frozenset({"AN", "VN", "ANON", "BC", "CC", "DN", "FI", "ACSN", "XX"})
 
 
+@lru_cache(32768)
 def resource_id(organization: str, *key: str) -> str:
     """The id (a UUID of version 5) of the resource that `key` names within an organization."""
-    digest = sha1(_namespace(organization) + "\x1f".join(key).encode(), usedforsecurity=False).digest()
-    return str(UUID(bytes=digest[:16], version=5))
+    digest = sha1(_namespace(organization) + "\x1f".join(key).encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
 def by_identifier(resource_type: str, system: str, value: str) -> str:
     """The request URL of a conditional update: `Patient?identifier=system|value`."""
-    return f"{resource_type}?identifier={quote(system, safe=_PLAIN)}|{quote(value, safe=_PLAIN)}"
+    return f"{resource_type}?identifier={_quoted_system(system)}|{_quoted(value)}"
+
+
+def _quoted(value: str) -> str:
+    return value if value.isalnum() and value.isascii() else quote(value, safe=_PLAIN)
+
+
+@lru_cache(4096)
+def _quoted_system(system: str) -> str:
+    return quote(system, safe=_PLAIN)
 
 
 def preferred(

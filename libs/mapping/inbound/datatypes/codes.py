@@ -4,7 +4,7 @@ Source: v2-to-FHIR IG 1.0.0, CE[CodeableConcept], CWE[CodeableConcept], CNE[Code
 CF[CodeableConcept], CWE[Coding], CWE[code], ID[CodeableConcept], IS[CodeableConcept].
 """
 
-from libs.hl7v2.message import Segment, Value
+from libs.hl7v2.message import NULL, Delimiters, Segment, Value
 from libs.mapping.inbound.context import Context
 from libs.mapping.inbound.element import Element, coding
 from libs.terminology.code_systems import system_uri
@@ -51,20 +51,28 @@ def concept_of(
     raw = value.raw
     if raw.isalnum():  # a code alone, the usual case of ID and IS
         return {"coding": _alone(context, raw, segment, field, concepts, table=table)}
-    codings = []
-    for number, triplet in enumerate(_TRIPLETS):
-        if found := _coding(context, value, triplet, table):
+    said = components(value, segment.delimiters)
+    codings: list[Element] = []
+    for number, triplet in enumerate(_TRIPLETS[: (len(said) + 2) // 3]):
+        if found := _coding(context, said, triplet, table):
             if number == 0 and concepts is not None:
                 codings += _mapped(context, found, segment, field, concepts)
             else:
                 codings.append(found)
-        if value.component_count < 4:
-            break
-    text = value.text(9).strip() or ("" if codings else value.text(2).strip() or value.text(5).strip())
+    text = _at(said, 9) or ("" if codings else _at(said, 2) or _at(said, 5))
     concept: Element = {"coding": codings} if codings else {}
     if text:
         concept["text"] = text
     return concept or None
+
+
+def components(value: Value, delimiters: Delimiters) -> list[str]:
+    """The components of a value, each as its text without space around it."""
+    raw, count = value.raw, value.component_count
+    parts = raw.split(delimiters.component)
+    if len(parts) != count or delimiters.subcomponent in raw or delimiters.escape in raw:
+        return [value.text(number).strip() for number in range(1, count + 1)]
+    return ["" if part == NULL else part.strip() for part in parts]  # one split, where that is all
 
 
 def coding_of(
@@ -107,24 +115,29 @@ def _alone(
     return [{"system": V2_TABLE + table, "code": code}] if table else [{"code": code}]
 
 
-def _coding(context: Context, value: Value, triplet: tuple[int, int, int, int], table: str) -> Element | None:
+def _coding(
+    context: Context, said: list[str], triplet: tuple[int, int, int, int], table: str
+) -> Element | None:
     """One triplet; None when it has no code (a text alone is the concept's text)."""
     code, display, system, version = triplet
-    said = value.text(code).strip()
-    if not said:
+    if not _at(said, code):
         return None
     found: Element = {}
-    named = value.text(system)
-    if uri := code_system(context, named, value.text(14).strip() if code == 1 and not named else ""):
+    named = _at(said, system)
+    if uri := code_system(context, named, _at(said, 14) if code == 1 and not named else ""):
         found["system"] = uri
     elif table and code == 1:
         found["system"] = V2_TABLE + table
-    if edition := value.text(version).strip():
+    if edition := _at(said, version):
         found["version"] = edition
-    found["code"] = said
-    if meaning := value.text(display).strip():
+    found["code"] = said[code - 1]
+    if meaning := _at(said, display):
         found["display"] = meaning
     return found
+
+
+def _at(said: list[str], number: int) -> str:
+    return said[number - 1] if len(said) >= number else ""
 
 
 def _mapped(

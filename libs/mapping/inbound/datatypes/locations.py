@@ -89,6 +89,22 @@ def _chain(
     return narrowest
 
 
+def location_of_hd(context: Context, hd: Value) -> Reference | None:
+    """A reference to the site that an HD names; None when it names none."""
+    name, universal = hd.text(1).strip(), hd.text(2).strip()
+    if not name and not universal:
+        return None
+    identifier = {"system": context.local("location"), "value": universal or name}
+    found = resource(
+        "Location",
+        identifier=[identifier],
+        name=name or universal,
+        mode="instance",
+        physicalType=concept(PHYSICAL_TYPE, "si", "Site"),
+    )
+    return context.create(found, identifier)
+
+
 def named_location(context: Context, name: str, kind: str) -> Reference:
     """A reference to a place that is known by a name or code alone."""
     identifier = {"system": context.local("location", kind), "value": name}

@@ -13,8 +13,10 @@ from libs.mapping.inbound.datatypes.identifiers import (
     facility_uri,
     identifier_type,
 )
+from libs.mapping.inbound.datatypes.locations import location_of_hd
 from libs.mapping.inbound.element import Element, element, resource
 
+ASSIGNING_FACILITY = "urn:ehrconnect:fhir:identifier-assigning-facility"
 _CLIA_OID = "urn:oid:2.16.840.1.113883.4.7"
 
 
@@ -46,6 +48,7 @@ def organization_of(
             system=_system(context, authority),
             value=number,
             assigner=assigner(authority),
+            extension=_assigning_facility(context, xon.part(8)),
         )
     return _put(context, identifier, name, **more)
 
@@ -89,6 +92,12 @@ def device_of_ei(context: Context, ei: Value) -> Reference | None:
 def _put(context: Context, identifier: Element | None, name: str, **more: list[Element]) -> Reference:
     found = resource("Organization", identifier=[identifier] if identifier else [], name=name, **more)
     return context.put(found, identifier, name.casefold())
+
+
+def _assigning_facility(context: Context, hd: Value) -> list[Element]:
+    """XON.8: where the number was assigned first, which is another thing than who assigns it (XON.6)."""
+    place = location_of_hd(context, hd)
+    return [{"url": ASSIGNING_FACILITY, "valueReference": place}] if place else []
 
 
 def _system(context: Context, authority: Value) -> str:

@@ -33,7 +33,9 @@ def write_orders(group: Patient, context: Context, about: Subject) -> list[Refer
 
 
 def _order(order: Order, numbers: Numbers, about: Subject, context: Context) -> Reference | None:
-    specimens = spm.specimens(order, numbers, context, about.patient) if has_specimen(order) else []
+    collected = context.is_laboratory and order.detail is not None and bool(order.detail.raw(7))
+    taken = collected or has_specimen(order)
+    specimens = spm.specimens(order, numbers, context, about.patient) if taken else []
     request = _request(order, numbers, about, context, specimens)
     setting = obr.setting(order, numbers, context, about, request=None, specimens=specimens)
     observed = obx.observations(order.results, setting, context)

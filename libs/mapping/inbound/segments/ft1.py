@@ -15,7 +15,7 @@ from libs.mapping.inbound.datatypes.organizations import organization_of_cwe
 from libs.mapping.inbound.datatypes.practitioners import practitioner, practitioners
 from libs.mapping.inbound.element import Element, element, resource
 
-FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 19, 20, 21, 23, 24, 25, 26, 29})
+FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 19, 20, 21, 23, 24, 25, 26, 29, 43})
 _STATUS = {
     "CG": "billable",
     "CD": "not-billable",
@@ -34,7 +34,7 @@ def charge_item(ft1: Segment, context: Context, subject: Subject, account: Refer
     quantity = decimal(ft1.text(10))
     period = times.period(context, ft1.first(4), ft1, 4)
     orders = [ei_identifier(context, ft1.first(23), "FILL", "filler")]
-    service = _procedure(ft1, context, subject)
+    services = (_procedure(ft1, context, subject), _dispense(ft1, context, subject))
     product = codeable_concept(context, ft1, 29)
     found = resource(
         "ChargeItem",
@@ -51,7 +51,7 @@ def charge_item(ft1: Segment, context: Context, subject: Subject, account: Refer
         enterer=practitioner(context, ft1, 24),
         enteredDate=times.date_time(context, ft1, 5),
         reason=codeable_concepts(context, ft1, 19),
-        service=[service] if service else [],
+        service=[service for service in services if service],
         productCodeableConcept=product,
         account=[account] if account else [],
         supportingInformation=[{"type": "ServiceRequest", "identifier": one} for one in orders if one],
@@ -80,6 +80,25 @@ def _procedure(ft1: Segment, context: Context, subject: Subject) -> Reference | 
     anchor = (subject.encounter or subject.patient)["reference"]
     named = (str(first.get("system", "")), str(first.get("code") or code.get("text", "")).casefold())
     return context.put(found, None, anchor, *named, ft1.text(4))
+
+
+def _dispense(ft1: Segment, context: Context, subject: Subject) -> Reference | None:
+    """FT1-29: the drug that was charged was handed out."""
+    drug = codeable_concept(context, ft1, 29)
+    if drug is None:
+        return None
+    quantity = decimal(ft1.text(43))
+    found = resource(
+        "MedicationDispense",
+        status="completed",
+        medicationCodeableConcept=drug,
+        subject=subject.patient,
+        context=subject.encounter,
+        quantity={"value": quantity} if quantity is not None else None,
+        whenHandedOver=times.date_time_of(context, ft1.text(4), ft1, 4),
+    )
+    anchor = (subject.encounter or subject.patient)["reference"]
+    return context.put(found, None, anchor, ft1.text(29), ft1.text(4), ft1.text(2))
 
 
 def _occurrence(period: Element) -> Element:

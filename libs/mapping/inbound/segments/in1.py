@@ -18,7 +18,7 @@ from libs.mapping.inbound.segments.nk1 import RELATIONSHIP
 from libs.mapping.inbound.segments.pid import SEX
 
 FIELDS = frozenset({1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 22, 35, 36, 43, 49})
-IN2_FIELDS = frozenset({6, 8, 10, 61})
+IN2_FIELDS = frozenset({6, 8, 10, 61, 63})
 US_MEDICARE = "http://hl7.org/fhir/sid/us-medicare"
 COVERAGE_CLASS = "http://terminology.hl7.org/CodeSystem/coverage-class"
 _SELF = frozenset({"SEL", "18", "SELF", "S"})
@@ -36,7 +36,7 @@ def coverage(in1: Segment, in2: Segment | None, context: Context, patient: Refer
         status="active",
         type=codeable_concept(context, in1, 15, table="0086"),
         policyHolder=_employer(in1, context),
-        subscriber=_subscriber(in1, context, patient),
+        subscriber=_subscriber(in1, in2, context, patient),
         subscriberId=numbers[0]["value"] if numbers else policy,
         beneficiary=patient,
         relationship=codeable_concept(context, in1, 17, RELATIONSHIP),
@@ -93,7 +93,7 @@ def _employer(in1: Segment, context: Context) -> Reference | None:
     return organization(context, in1, 11)
 
 
-def _subscriber(in1: Segment, context: Context, patient: Reference) -> Reference | None:
+def _subscriber(in1: Segment, in2: Segment | None, context: Context, patient: Reference) -> Reference | None:
     if in1.text(17).strip().upper() in _SELF:
         return patient
     names = human_names(context, in1, 16)
@@ -109,6 +109,7 @@ def _subscriber(in1: Segment, context: Context, patient: Reference) -> Reference
         gender=context.code(SEX, in1.text(43).strip(), in1, 43),
         birthDate=times.date(context, in1, 18),
         address=addresses(context, in1, 19),
+        telecom=telecoms(context, in2, 63, "home") if in2 is not None else [],
     )
     spelled = " ".join([name.get("family", ""), *name.get("given", ())]).casefold()
     return context.put(person, None, patient["reference"], spelled, in1.text(17).strip())

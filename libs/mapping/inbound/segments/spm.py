@@ -36,15 +36,18 @@ def specimens(order: Order, numbers: Numbers, context: Context, patient: Referen
     An examination by imaging has none.
     """
     if order.specimens:
-        return [specimen(spm, numbers, context, patient) for spm in order.specimens]
+        collector = _collector(order, context)
+        return [specimen(spm, numbers, context, patient, collector) for spm in order.specimens]
     obr = order.detail
     if obr is None or obr.name != "OBR" or obr.text(24).strip() in IMAGING:
         return []
     return [specimen_of_obr(obr, numbers, context, patient)]
 
 
-def specimen(spm: Segment, numbers: Numbers, context: Context, patient: Reference) -> Reference:
-    """SPM[Specimen]."""
+def specimen(
+    spm: Segment, numbers: Numbers, context: Context, patient: Reference, collector: Reference | None = None
+) -> Reference:
+    """SPM[Specimen]; who collected it only OBR says (OBR-10)."""
     context.use(spm, FIELDS)
     identifiers = _numbers(context, spm.first(2)) + cx_identifiers(context, spm, 31, "specimen")
     shipment = ei_identifier(context, spm.first(32), "SHIP", "shipment")
@@ -63,6 +66,7 @@ def specimen(spm: Segment, numbers: Numbers, context: Context, patient: Referenc
         receivedTime=times.date_time(context, spm, 18),
         parent=[parent for value in spm.repetitions(3) if (parent := _parent(context, value, patient))],
         collection=element(
+            collector=collector,
             quantity=quantity(context, spm.first(12)),
             method=codeable_concept(context, spm, 7, METHOD),
             bodySite=codeable_concept(context, spm, 8, table="0163"),
@@ -76,6 +80,14 @@ def specimen(spm: Segment, numbers: Numbers, context: Context, patient: Referenc
     identifier, own = _identity(context, spm, identifiers)
     key = own or (*numbers.report, "specimen", spm.text(1))
     return context.put(found, identifier, *key, *([patient["reference"]] if own else []))
+
+
+def _collector(order: Order, context: Context) -> Reference | None:
+    obr = order.detail
+    if obr is None or obr.name != "OBR" or not obr.raw(10):
+        return None
+    context.use(obr, frozenset({10}))
+    return practitioner(context, obr, 10)
 
 
 def specimen_of_obr(obr: Segment, numbers: Numbers, context: Context, patient: Reference) -> Reference:

@@ -17,7 +17,7 @@ from libs.mapping.inbound.segments.obx import FIELDS as OBX_FIELDS
 from libs.mapping.inbound.structure import Result
 from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset({1, 2, 3, 4, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 22, 25})
+FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 22, 25})
 CONFIDENTIALITY = concept_map("0272", "DocumentConfidentialityStatus")
 
 _DOC_STATUS = {  # table 0271
@@ -54,7 +54,7 @@ def document(
         type=codeable_concept(context, txa, 2, table="0270"),
         subject=subject.patient,
         date=times.instant(context, txa, 6) or times.instant(context, txa, 7),
-        author=practitioners(context, txa, 9) + practitioners(context, txa, 11),
+        author=[who for field in (9, 5, 11) for who in practitioners(context, txa, field)],
         authenticator=_authenticator(txa, context),
         relatesTo=_relates_to(txa, context),
         description=title,
