@@ -11,9 +11,8 @@ from psycopg import Connection
 
 from libs.fhir.search_values import IndexValues, index_values
 from libs.store.batch import State
+from libs.store.lexemes import lexeme, quoted
 from libs.store.rows import columns
-
-LONGEST_STRING = 300  # characters of a lexeme's value; PostgreSQL takes 2,046 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +45,6 @@ def write(connection: Connection[Any], org: str, indexed: Sequence[Indexed]) -> 
     _insert(connection, org, _STR, [_string_row(org, one) for one in indexed if one.values.strings])
     _insert(connection, org, _NUM, [row for one in indexed for row in _number_rows(one)])
     _insert(connection, org, _DATE, [row for one in indexed for row in _date_rows(one)])
-
-
-def lexeme(org: str, kind: str, parameter: str, value: str) -> str:
-    """The string as the index has it; what is longer than it may be is found by its beginning."""
-    return f"{org} {kind} {parameter} {value[:LONGEST_STRING]}".replace("\0", "\N{SYMBOL FOR NULL}")
-
-
-def quoted(lexeme: str) -> str:
-    """The lexeme as a literal of tsvector and tsquery."""
-    return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 _INDEX = """

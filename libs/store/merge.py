@@ -7,8 +7,10 @@ stay, and of a period or a hospitalization the parts that are not stated stay.
 Source: FHIR R4 has no word for it; HL7 v2.9 chapter 2, "field deletion", and the v2-to-FHIR guide.
 """
 
+from collections import deque
 from collections.abc import Collection
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from libs.fhir.json import dumps
@@ -62,21 +64,18 @@ def _merged(name: str, stored: Any, stated: Any) -> Any:
 
 
 def _union(stored: list[Any], stated: list[Any], by: tuple[str, ...]) -> list[Any]:
-    """In the stored order, what is stated in the place of its like, what is new behind."""
-    new: dict[tuple[Any, ...], list[Any]] = {}
-    for item in stated:
-        new.setdefault(_key(item, by), []).append(item)
+    """In the stored order, what is stated in the place of its like; what has none comes behind."""
+    likes: dict[tuple[Any, ...], deque[int]] = {}  # places in `stated`
+    for place, item in enumerate(stated):
+        likes.setdefault(_key(item, by), deque()).append(place)
     union: list[Any] = []
     for item in stored:
-        key = _key(item, by)
-        if key not in new:
+        places = likes.get(_key(item, by))
+        if places is None:
             union.append(item)
-        elif new[key]:
-            union.extend(new[key])
-            new[key] = []
-    for items in new.values():
-        union.extend(items)
-    return union
+        elif places:
+            union.append(stated[places.popleft()])
+    return union + [stated[place] for place in sorted(chain.from_iterable(likes.values()))]
 
 
 def _key(item: Any, by: tuple[str, ...]) -> tuple[Any, ...]:

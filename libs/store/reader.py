@@ -8,9 +8,10 @@ import orjson
 from psycopg import AsyncConnection
 
 from libs.fhir.definitions import main_date
+from libs.store.conditions import condition, names_few, needs_index
 from libs.store.engine import AsyncPool, reading
 from libs.store.ranges import Condition
-from libs.store.search import BadSearch, Search, condition, names_few, needs_index
+from libs.store.search import BadSearch, Search
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from libs.store.merge import dropped, merge, same
@@ -68,8 +68,8 @@ def test_the_rules_by_example() -> None:
         ],
         "extension": [
             {"url": "x", "valueString": "3"},
-            {"url": "x", "valueString": "4"},
             {"url": "y", "valueString": "2"},
+            {"url": "x", "valueString": "4"},
         ],
         "period": {"start": "2026-01-01", "end": "2026-01-09"},
         "telecom": [{"value": "2"}],
@@ -98,6 +98,7 @@ def test_what_is_stated_is_there_and_what_is_not_stays(
     assert len(numbers) == len(set(numbers))
 
 
+@example({}, {"extension": [{"url": u, "valueString": "a"} for u in "bab"]}, set())
 @given(resources, resources, removals)
 def test_the_same_message_twice_changes_nothing_more(
     stored: dict[str, Any], stated: dict[str, Any], remove: set[str]
