@@ -37,12 +37,12 @@ def create_app(settings: Settings) -> Starlette:
 
     app = Starlette(
         routes=[
+            _route(f"{BASE}/metadata", GET=metadata.capabilities),
+            Mount(BASE, Router(fhir_routes(), redirect_slashes=False), middleware=[Middleware(Authenticate)]),
             Route("/health/live", health.live),
             Route("/health/ready", health.ready),
             Route("/health", health.system),
             Route("/metrics", health.metrics),
-            _route(f"{BASE}/metadata", GET=metadata.capabilities),
-            Mount(BASE, Router(fhir_routes(), redirect_slashes=False), middleware=[Middleware(Authenticate)]),
         ],
         middleware=[Middleware(Observe), Middleware(GZipMiddleware, minimum_size=1024, compresslevel=1)],
         exception_handlers=dict(HANDLERS),
