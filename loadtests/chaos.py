@@ -51,24 +51,27 @@ def main() -> None:
     seed = int(os.environ.get("SEED", time.time()))
     print(f"chaos for {SECONDS:.0f} s (SEED={seed})", flush=True)
     with running() as system:
-        load, kills = asyncio.run(_disturbed(system, random.Random(seed)))
-        told = ", ".join(f"{name} {count}" for name, count in sorted(kills.items()))
-        print(
-            f"killed: {told}\nacknowledged: {load.messages} messages, {load.repeated} sent again", flush=True
-        )
-        _recovered(system)
-        faults = [*_stored_once(system, load), *_in_order(system, load)]
+        faults = disturb(system, SECONDS, seed)
     for fault in faults[:20]:
         print(f"FAULT: {fault}")
     print(f"{len(faults)} faults" if faults else "nothing lost, nothing doubled, every patient in order")
     sys.exit(1 if faults else 0)
 
 
-async def _disturbed(system: System, chance: random.Random) -> tuple[Load, Counter[str]]:
-    """Send and kill for SECONDS; the senders go on until their last message is acknowledged."""
+def disturb(system: System, seconds: float, seed: int) -> list[str]:
+    """Kill what runs for that long under load; what is wrong once all of it runs again."""
+    load, kills = asyncio.run(_disturbed(system, seconds, random.Random(seed)))
+    told = ", ".join(f"{name} {count}" for name, count in sorted(kills.items()))
+    print(f"killed: {told}\nacknowledged: {load.messages} messages, {load.repeated} sent again", flush=True)
+    _recovered(system)
+    return [*_stored_once(system, load), *_in_order(system, load)]
+
+
+async def _disturbed(system: System, seconds: float, chance: random.Random) -> tuple[Load, Counter[str]]:
+    """Send and kill for `seconds`; the senders go on until their last message is acknowledged."""
     load = Load()
     kills: Counter[str] = Counter()
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + seconds
     senders = [asyncio.create_task(_sender(system.mllp, number, end, load)) for number in range(CONNECTIONS)]
     while time.monotonic() < end:
         await asyncio.sleep(chance.uniform(*KILL_EVERY))
