@@ -6,12 +6,11 @@ A later transaction sees what an earlier one did. Nothing here talks to the data
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
-from operator import is_
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from libs.fhir.bundle import Entry
@@ -22,9 +21,10 @@ from libs.store.merge import Resource, dropped, merge, same
 Outcome = Literal["created", "updated", "unchanged"]
 Place = tuple[str, str]  # type, id
 
-# Where references stand that are to be resolved: to another entry of the transaction, or by a condition.
-_LINKS = ("reference", "url")
-_CONDITIONAL = re.compile(rb'"reference":"([A-Z][A-Za-z]+\?[^"\\]+)"')
+# The references that are to be resolved: to another entry of the transaction, or by a condition. Two
+# expressions, because each begins with a text to look for, and an alternative does not.
+_REFERENCE = re.compile(rb'"reference":"(urn:uuid:[^"\\]+|[A-Z][A-Za-z]+\?[^"\\]+)"')
+_URL = re.compile(rb'"url":"(urn:uuid:[^"\\]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,8 @@ class Request:
 
     entry: Entry
     target: Target
-    linked: bool  # whether it has references to be resolved
+    text: bytes  # the resource as JSON
+    linked: bool  # whether it has links to be resolved
     conditions: tuple[Identifier, ...]  # of its conditional references
 
     @property
@@ -86,8 +87,11 @@ class Request:
 def read(entry: Entry, target: Target) -> Request:
     """The entry with its open references found. Raises NotWritable."""
     text = dumps(entry.resource)
-    conditions = tuple(_condition(found.decode()) for found in _CONDITIONAL.findall(text) if b"?" in text)
-    return Request(entry, target, bool(conditions) or b'"urn:uuid:' in text, conditions)
+    conditions: tuple[Identifier, ...] = ()
+    if b"?" in text:
+        links = (found.decode() for found in _REFERENCE.findall(text))
+        conditions = tuple(_condition(link) for link in links if not link.startswith("urn:"))
+    return Request(entry, target, text, bool(conditions) or b'"urn:uuid:' in text, conditions)
 
 
 class Batch:
@@ -162,11 +166,11 @@ class Batch:
         if existed and request.target.only_if_none:
             return self._written(state, "unchanged")
         entry = request.entry
-        resolved = self._resolved(request, places)
-        entry_hash = _fingerprint(entry, resolved)
+        text = self._resolved(request, places)
+        entry_hash = _fingerprint(entry, text)
         if existed and entry_hash == state.entry_hash:  # to say a thing twice is to say it once
             return self._written(state, "unchanged")
-        stated = _body(resolved)
+        stated = _body(loads(text) if request.linked else entry.resource)
         before = _stored_body(state) if existed else {}
         body = merge(before, stated, entry.remove, entry.keep) if existed and entry.merge else stated
         if existed and same(before, body):
@@ -178,26 +182,28 @@ class Batch:
             return self._written(state, "created")
         return self._written(state, "updated", dropped(before, body))
 
-    def _resolved(self, request: Request, places: Mapping[str, str]) -> Resource:
-        """The resource with every reference in its final form."""
+    def _resolved(self, request: Request, places: Mapping[str, str]) -> bytes:
+        """The resource's JSON with every link in its final form."""
         if not request.linked:
-            return request.entry.resource
+            return request.text
 
-        def place_of(name: str, text: str) -> str:
-            if text.startswith("urn:uuid:"):
-                place = places.get(text)
-            elif name == "reference" and "?" in text and text[0].isupper():
-                condition = _condition(text)
+        def reference(found: re.Match[bytes]) -> bytes:
+            link = found[1].decode()
+            place = places.get(link)
+            if place is None and not link.startswith("urn:"):
+                condition = _condition(link)
                 owner = self.owners.get(condition)
                 place = f"{condition[0]}/{owner}" if owner else None
-            else:
-                return text
-            if place is None and name == "reference":
+            if place is None:
                 raise NotWritable(f"a reference in {request.target.type} names nothing that is known")
-            return place or text
+            return b'"reference":"%s"' % place.encode()
 
-        resolved: Resource = _with_links(request.entry.resource, place_of)
-        return resolved
+        def url(found: re.Match[bytes]) -> bytes:
+            place = places.get(found[1].decode())
+            return b'"url":"%s"' % place.encode() if place else found[0]
+
+        text = _REFERENCE.sub(reference, request.text)
+        return _URL.sub(url, text) if b'"url":"urn:uuid:' in text else text
 
     def _supersede(self, state: State, body: Resource) -> None:
         """Make `body` the next version of the resource."""
@@ -241,25 +247,10 @@ def _condition(reference: str) -> Identifier:
     return condition_of(kind, query)
 
 
-def _with_links(value: Any, place_of: Callable[[str, str], str]) -> Any:
-    """`value` with its links replaced; what has none is not copied."""
-    if isinstance(value, list):
-        items = [_with_links(item, place_of) if isinstance(item, dict | list) else item for item in value]
-        return value if all(map(is_, items, value)) else items
-    changed: dict[str, Any] = {}
-    for name, part in value.items():
-        if isinstance(part, str):
-            if name in _LINKS and (place := place_of(name, part)) != part:
-                changed[name] = place
-        elif isinstance(part, dict | list) and (new := _with_links(part, place_of)) is not part:
-            changed[name] = new
-    return {**value, **changed} if changed else value
-
-
-def _fingerprint(entry: Entry, resolved: Resource) -> int:
+def _fingerprint(entry: Entry, text: bytes) -> int:
     """What the entry asks for, as a number that fits a column."""
     asked = repr((entry.merge, entry.remove, entry.keep)).encode()
-    digest = blake2b(dumps(resolved) + asked, digest_size=8).digest()
+    digest = blake2b(text + asked, digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
 
