@@ -24,6 +24,3 @@ class MappingConfig:
     patient_systems: tuple[str, ...] = ()
     patient_identifier_types: tuple[str, ...] = PATIENT_IDENTIFIER_TYPES
     jurisdiction: str = "US"  # ISO 3166 code; decides what PID-19 is a number of
-
-    def __hash__(self) -> int:
-        return id(self)

@@ -185,13 +185,19 @@ def removed(segment: Segment, elements: Mapping[int, Sequence[str]], resource: E
 def _add_new(known: Element, again: Element) -> None:
     """Add what a second statement of the same thing says beyond the first; the first wins a conflict."""
     for name, value in again.items():
-        if any(other in known for other in _CHOICES.get(name, ())):
+        if any(other in known for other in _CHOICES.get(name, ())) or _other_value(name, known):
             continue
         before = known.setdefault(name, value)
         if isinstance(before, list) and before is not value:
             before += [part for part in value if part not in before]
         elif name == "name" and before != value and value not in known.get("alias", []):
             known.setdefault("alias", []).append(value)
+
+
+def _other_value(name: str, known: Element) -> bool:
+    """Whether `known` has a `value[x]` or `medication[x]` that is another than `name`."""
+    kind = next((kind for kind in ("value", "medication") if name.startswith(kind)), None)
+    return kind is not None and name not in known and any(one.startswith(kind) for one in known)
 
 
 def _replaced_choices(resource: Element) -> list[str]:

@@ -4,11 +4,12 @@ Pure: the same message under the same configuration gives the same entries, to t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from libs.errors import Permanent
 from libs.fhir.bundle import Entry
 from libs.hl7v2.message import Message
+from libs.mapping.inbound.characters import has_control_characters, marked_control_characters
 from libs.mapping.inbound.config import MappingConfig
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.messages.adt import adt
@@ -92,7 +93,11 @@ def map_message(message: Message, config: MappingConfig) -> Mapped:
     ]
     header = msh.message_header(message.header, message.first("SFT"), context, focus)
     msh.provenance(message.header, context, message.first("EVN"), targets, header)
-    return Mapped(context.entries(), context.report(), f"{kind}^{context.event}" if context.event else kind)
+    entries = context.entries()
+    if has_control_characters(message):
+        context.warn(message.header, None, "control characters, which no text in FHIR may hold, are marked")
+        entries = [replace(entry, resource=marked_control_characters(entry.resource)) for entry in entries]
+    return Mapped(entries, context.report(), f"{kind}^{context.event}" if context.event else kind)
 
 
 def _says_something(group: Patient) -> bool:

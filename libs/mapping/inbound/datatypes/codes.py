@@ -130,7 +130,7 @@ def _coding(
         found["system"] = V2_TABLE + table
     if edition := _at(said, version):
         found["version"] = edition
-    found["code"] = said[code - 1]
+    found["code"] = " ".join(said[code - 1].split())
     if meaning := _at(said, display):
         found["display"] = meaning
     return found

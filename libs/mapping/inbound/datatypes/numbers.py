@@ -15,6 +15,7 @@ from libs.mapping.inbound.element import Element, element, extension
 ORIGINAL_TEXT = "http://hl7.org/fhir/StructureDefinition/originalText"
 COMPARATORS = frozenset({"<", "<=", ">=", ">"})
 _NUMBER = re.compile(r"[+-]?(?:\d{1,40}\.?\d{0,40}|\.\d{1,40})$", re.ASCII)
+_DIGITS = re.compile(r"\d{1,10}$", re.ASCII)
 _RANGE = re.compile(r"\s*([+-]?[\d.]+)\s*(?:-|to)\s*([+-]?[\d.]+)(.*)$", re.ASCII | re.IGNORECASE)
 _LIMIT = re.compile(r"\s*(<=|>=|<|>)\s*([+-]?[\d.]+)(.*)$", re.ASCII)
 
@@ -28,7 +29,7 @@ def decimal(text: str) -> Decimal | None:
 def positive_integer(text: str) -> int | None:
     """A positiveInt, None when the text is none."""
     text = text.strip()
-    return int(text) if text.isdecimal() and text.isascii() and 0 < int(text[:10]) < 2**31 else None
+    return int(text) if _DIGITS.match(text) and 0 < int(text) < 2**31 else None
 
 
 def units(context: Context, segment: Segment, field: int) -> Element:

@@ -110,9 +110,9 @@ def add_minutes(start: str, minutes: float) -> str | None:
     """A dateTime that many minutes after a dateTime with an offset; None without one."""
     try:
         moment = datetime.fromisoformat(start)
-    except ValueError:
+        return (moment + timedelta(minutes=minutes)).isoformat() if moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return (moment + timedelta(minutes=minutes)).isoformat() if moment.tzinfo else None
 
 
 def _moment(context: Context, text: str, segment: Segment, field: int) -> Moment:

@@ -15,7 +15,8 @@ from libs.mapping.inbound.structure import Patient
 
 def adt(group: Patient, context: Context) -> list[Reference]:
     """The patient, the visit and what the message states about them; returns what it is about."""
-    if merge := MERGES.get(context.event):
+    merge = MERGES.get(context.event)
+    if merge is not None and group.first("PID") is not None:
         return merge(group, context)
     about = subject(group, context)
     allergies_and_coverage(group, context, about)

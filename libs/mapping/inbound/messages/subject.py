@@ -78,7 +78,8 @@ def person(
         if number := db1.identifier(one, context):
             found.setdefault("identifier", []).append(number)
     for one in group.all("IN2"):
-        found.setdefault("identifier", []).extend(in1.insured_numbers(one, context))
+        if numbers := in1.insured_numbers(one, context):
+            found["identifier"] = [*found.get("identifier", []), *numbers]
     if practitioners := [one.who for one in parts]:
         found["generalPractitioner"] = [*found.get("generalPractitioner", []), *practitioners]
     contacts = [contact for one in kin if (contact := nk1.contact(one, context))]

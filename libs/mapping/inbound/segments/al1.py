@@ -54,4 +54,6 @@ def _reactions(al1: Segment, context: Context, severity: str | None) -> list[Ele
         {"text": value.text(1).strip()} if value.component_count == 1 else concept_of(context, value, al1, 5)
         for value in al1.repetitions(5)
     )
-    return [element(manifestation=[one], severity=severity) for one in manifestations if one]
+    return [
+        element(manifestation=[one], severity=severity) for one in manifestations if one and any(one.values())
+    ]

@@ -223,7 +223,7 @@ def _attached(obx: Segment, kind: str, code: Element, context: Context) -> Eleme
 
 def _absent_reason(obx: Segment, found: Element, value: Element) -> Element | None:
     """Why there is no value, for an observation that has none although it is done."""
-    if obx.text(11).strip().upper() == "N":
+    if obx.text(11).strip().upper() == "N" and not value:
         return concept(ABSENT_REASON, "not-asked", "Not Asked")
     if value or found.get("extension") or found["status"] not in _DONE:
         return None

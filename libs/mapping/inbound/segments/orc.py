@@ -80,6 +80,8 @@ def service_request(
     }
     if requester := _requester(orc, obr, context):
         found["requester"] = requester
+    if "code" not in found and found.pop("orderDetail", None) and obr is not None:
+        context.warn(obr, 46, "details of a service that is not named (OBR-4) are left out")
     for tq1 in order.all("TQ1"):
         found |= _of_tq1(tq1, context)
         if "occurrenceTiming" in found:

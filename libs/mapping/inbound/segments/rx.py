@@ -115,7 +115,7 @@ def _dosage(order: Order, rx: Segment, fields: tuple[int, ...], context: Context
     unit = units(context, rx, fields[3])
     low, high = decimal(rx.text(fields[1])), decimal(rx.text(fields[2]))
     dose: Element = {}
-    if low is not None and high is not None and low != high:
+    if low is not None and high is not None and low < high:
         dose = {"doseRange": {"low": {"value": low} | unit, "high": {"value": high} | unit}}
     elif low is not None or high is not None:
         dose = {"doseQuantity": {"value": low if low is not None else high} | unit}
