@@ -5,6 +5,7 @@ import pytest
 from libs.mapping.tests.messages import MSH, PID, PV1, Json, mapped, only, resources, segment
 
 V2 = "http://terminology.hl7.org/CodeSystem/v2-"
+V3 = "http://terminology.hl7.org/CodeSystem/v3-"
 
 
 def order(kind: str, *segments: str) -> list[str]:
@@ -84,13 +85,14 @@ def test_a_prescription_with_its_dosage() -> None:
                     "period": Decimal(1),
                     "periodUnit": "d",
                 },
-                "code": {
-                    "coding": [
-                        {"system": "http://terminology.hl7.org/CodeSystem/v3-GTSAbbreviation", "code": "BID"}
-                    ]
-                },
+                "code": {"coding": [{"system": V3 + "GTSAbbreviation", "code": "BID"}]},
             },
-            "route": {"coding": [{"system": V2 + "0162", "code": "PO", "display": "Oral"}]},
+            "route": {
+                "coding": [
+                    {"system": V3 + "RouteOfAdministration", "code": "PO", "display": "Swallow, oral"},
+                    {"system": V2 + "0162", "code": "PO", "display": "Oral"},
+                ]
+            },
             "doseAndRate": [{"doseQuantity": UNIT | {"value": Decimal(500)}}],
         }
     ]
