@@ -1,5 +1,6 @@
 """One worker process: `python -m services.transformer.worker`, started by the pool."""
 
+import gc
 import os
 import signal
 import threading
@@ -19,7 +20,15 @@ def main() -> None:
     runtime = build(settings)
     jobs.RUNTIME.set(runtime)
     threading.Thread(target=_end_with_the_pool, daemon=True).start()
+    _collect_less()
     run_worker(runtime.redis, INBOUND_QUEUES, runtime.stop)
+
+
+def _collect_less() -> None:
+    """Look for garbage in cycles less often: resources are trees, and looking cost a fifth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
 
 
 def _end_with_the_pool() -> None:
