@@ -13,6 +13,7 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import orjson
+
 Check = Callable[[], str | None]  # None when the dependency answers, else what is wrong
 
 
@@ -46,8 +47,8 @@ def metrics() -> tuple[str, bytes]:
 def multiprocess_directory(folder: Path) -> None:
     """Make the processes of a service count together: an empty `folder` for their figures.
 
-    To be called before anything imports `libs.metrics` or prometheus_client. The folder is wiped: figures of a former run
-    would be counted again.
+    To be called before anything imports `libs.metrics` or prometheus_client. The folder is wiped: figures of
+    a former run would be counted again.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -1,8 +1,8 @@
 """The whole system under load: from the first byte over MLLP to committed FHIR.
 
 At full rate, senders push as fast as they are acknowledged, and the clock stops when the last of these
-messages is committed. At 10,000 messages a minute, what matters is how much waits, how late a message is readable, and
-how long a FHIR read takes meanwhile.
+messages is committed. At 10,000 messages a minute, what matters is how much waits, how late a message is
+readable, and how long a FHIR read takes meanwhile.
 """
 
 import json
