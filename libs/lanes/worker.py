@@ -63,7 +63,7 @@ def run_worker(redis: Redis, queues: Sequence[str], stop: Stop) -> None:
     """Drain the lanes of `queues`, the first queue first, until SIGTERM, SIGINT or `stop`.
 
     `redis` is a client as `connect` makes it. The service's jobs look at the same `stop`, so that the one
-    at work ends after its batch.
+    at work ends after its batch. To be called in the main thread: signals end it and its jobs' time.
     """
 
     def request(signum: int, frame: FrameType | None) -> None:
