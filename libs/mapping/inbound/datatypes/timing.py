@@ -64,6 +64,9 @@ def timing_of_tq1(tq1: Segment, context: Context) -> Element:
         durationUnit=_unit(lasting) if decimal(lasting.text(1)) is not None else None,
         **_frequency(pattern),
     )
+    times_of_day = [found for one in tq1.repetitions(4) if (found := times.time_of_day(one.text(1)))]
+    if times_of_day:
+        repeat["timeOfDay"] = times_of_day
     return element(repeat=repeat, code=_pattern_code(context, pattern, tq1, 3))
 
 

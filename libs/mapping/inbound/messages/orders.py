@@ -94,11 +94,11 @@ def _results(
 
 
 def has_specimen(order: Order) -> bool:
-    """Whether the order states a specimen, or one could be meant: one taken, not one to be taken."""
+    """Whether the order states a specimen: one taken, not one to be taken."""
     detail = order.detail
-    return bool(order.specimens) or (
-        detail is not None and any(detail.first(field) for field in (9, 14, 15, 39))
-    )
+    if order.specimens or detail is None or detail.name != "OBR":
+        return bool(order.specimens)
+    return any(detail.first(field) for field in (9, 14, 15, 39))
 
 
 def _reasons(order: Order, about: Subject, context: Context) -> list[Reference]:

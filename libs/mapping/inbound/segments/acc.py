@@ -12,7 +12,7 @@ from libs.mapping.inbound.datatypes.locations import location
 from libs.mapping.inbound.datatypes.practitioners import practitioner, practitioners
 from libs.mapping.inbound.element import Element, concept, element, resource
 
-ACC_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 12})
+ACC_FIELDS = frozenset({1, 2, 3, 5, 6, 7, 8, 10, 11, 12})
 PDA_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9})
 YES_NO = "http://terminology.hl7.org/CodeSystem/v2-0136"
 _INCIDENT = concept("http://loinc.org", "11374-6", "Injury incident description Narrative")

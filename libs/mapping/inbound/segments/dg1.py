@@ -13,7 +13,7 @@ from libs.mapping.inbound.datatypes.practitioners import practitioner
 from libs.mapping.inbound.element import Element, concept, element, extension, resource
 from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset({1, 2, 3, 4, 5, 6, 15, 16, 19, 20, 21})
+FIELDS = frozenset({1, 3, 4, 5, 6, 15, 16, 19, 20, 21})
 DIAGNOSIS_TYPE = concept_map("0052", "DiagnosisType")
 
 CATEGORY = "http://terminology.hl7.org/CodeSystem/condition-category"

@@ -15,7 +15,7 @@ from libs.mapping.inbound.datatypes.organizations import organization_of_cwe
 from libs.mapping.inbound.datatypes.practitioners import practitioner, practitioners
 from libs.mapping.inbound.element import Element, element, resource
 
-FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 19, 20, 21, 23, 24, 25, 26, 29, 43})
+FIELDS = frozenset({1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 13, 19, 20, 22, 23, 24, 25, 29, 43})
 _STATUS = {
     "CG": "billable",
     "CD": "not-billable",
@@ -40,7 +40,7 @@ def charge_item(ft1: Segment, context: Context, subject: Subject, account: Refer
         "ChargeItem",
         identifier=[{"system": facility_uri(context, "transaction"), "value": number}] if number else [],
         status=_STATUS.get(kind, "unknown"),
-        code=codeable_concept(context, ft1, 7) or {"text": (ft1.text(8) or "unknown").strip()},
+        code=codeable_concept(context, ft1, 7) or {"text": ft1.text(8).strip() or "unknown"},
         subject=subject.patient,
         context=subject.encounter,
         **_occurrence(period),

@@ -8,7 +8,7 @@ from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import code_text, codeable_concept, codeable_concepts
 from libs.mapping.inbound.datatypes.identifiers import ei_identifier
-from libs.mapping.inbound.element import concept, element, resource
+from libs.mapping.inbound.element import Element, concept, element, resource
 from libs.mapping.inbound.segments.al1 import CATEGORY, CLINICAL, CRITICALITY, SEVERITY, TYPE, allergen
 
 FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 17, 27})
@@ -20,7 +20,7 @@ _DELETED = "D"  # IAM-6, table 0206
 def allergy(iam: Segment, context: Context, patient: Reference) -> Reference | None:
     """The allergy one IAM states, None when it names no allergen."""
     context.use(iam, FIELDS)
-    code = codeable_concept(context, iam, 3) or codeable_concept(context, iam, 27)
+    code = _code(iam, context)
     if code is None:
         context.warn(iam, 3, "no allergen: the segment is left out")
         return None
@@ -50,3 +50,12 @@ def allergy(iam: Segment, context: Context, patient: Reference) -> Reference | N
         else [],
     )
     return context.put(found, None, patient["reference"], *allergen(code))
+
+
+def _code(iam: Segment, context: Context) -> Element | None:
+    """IAM-3, with the code that a clinician chose for it (IAM-27) after its own."""
+    code, chosen = codeable_concept(context, iam, 3), codeable_concept(context, iam, 27)
+    if code is None or chosen is None:
+        return code or chosen
+    codings = [*code.get("coding", []), *chosen.get("coding", [])]
+    return {**code, "coding": codings} if codings else code

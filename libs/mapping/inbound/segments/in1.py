@@ -17,7 +17,7 @@ from libs.mapping.inbound.element import DATA_ABSENT, Element, coding, concept, 
 from libs.mapping.inbound.segments.nk1 import RELATIONSHIP
 from libs.mapping.inbound.segments.pid import SEX
 
-FIELDS = frozenset({1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 22, 35, 36, 43, 49})
+FIELDS = frozenset({1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 13, 15, 16, 17, 18, 19, 22, 35, 36, 43, 49})
 IN2_FIELDS = frozenset({6, 8, 10, 61, 63})
 US_MEDICARE = "http://hl7.org/fhir/sid/us-medicare"
 COVERAGE_CLASS = "http://terminology.hl7.org/CodeSystem/coverage-class"

@@ -142,7 +142,7 @@ def observation(group: Sequence[Result], setting: Setting, context: Context) -> 
         note=notes([note for one in group for note in one.notes], context),
         bodySite=_first_of(obx, 20, context),
         method=_first_of(obx, 17, context),
-        specimen=setting.specimen,
+        specimen=setting.specimen or _specimen(obx, context),
         device=device or next((one.device for one in parts if one.device), None),
         referenceRange=[reference_range(text, unit)] if text else [],
     )
@@ -246,6 +246,17 @@ def _performers(obx: Segment, context: Context) -> list[Reference]:
     if obx.raw(15) and (producer := organization_of_cwe(context, obx.first(15))):
         found.append(producer)
     return found
+
+
+def _specimen(obx: Segment, context: Context) -> Element | None:
+    """OBX-33 (EIP): the specimen by its number, the filler's first."""
+    if not obx.raw(33):
+        return None
+    stated = obx.first(33)
+    number = ei_identifier(context, stated.part(2), "FGN", "specimen") or ei_identifier(
+        context, stated.part(1), "PGN", "specimen-placer"
+    )
+    return {"type": "Specimen", "identifier": number} if number else None
 
 
 def _first_of(obx: Segment, field: int, context: Context) -> Element | None:

@@ -24,7 +24,7 @@ from libs.mapping.inbound.segments.nte import notes
 from libs.mapping.inbound.structure import Order
 from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset({1, 2, 3, 4, 5, 9, 12, 14, 16, 21, 22, 23, 24, 28, 29, 33, 38})
+FIELDS = frozenset({1, 2, 3, 4, 5, 7, 9, 12, 14, 16, 21, 22, 23, 24, 28, 29, 33, 38})
 OBR_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 11, 13, 16, 17, 27, 29, 31, 46, 47, 53})
 
 CONTROL = concept_map("0119", "OrderControlCode[ServiceRequest.status]")
@@ -38,7 +38,7 @@ STATUS_REASON = _FHIR + "request-statusReason"
 BUSINESS_EVENT = _FHIR + "businessEvent"
 SUPPORTING = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ServiceRequest.supportingInfo"
 ORDER_CONTROL = "http://terminology.hl7.org/CodeSystem/v2-0119"
-TQ1_FIELDS = frozenset({1, 2, 3, 6, 7, 8, 9, 11, 13, 14})
+TQ1_FIELDS = frozenset({1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 13, 14})
 PROVENANCE_FIELDS = frozenset({10, 11, 19})
 PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
@@ -174,12 +174,12 @@ def _of_tq1(tq1: Segment, context: Context) -> Element:
     """TQ1[ServiceRequest]: when, how much, how urgent."""
     context.use(tq1, TQ1_FIELDS)
     timing = timing_of_tq1(tq1, context)
-    text = tq1.text(11).strip()
+    texts = [text for field in (11, 10) if (text := tq1.text(field).strip())]
     return element(
         priority=priority(context, tq1.text(9), tq1, 9),
         occurrenceTiming=timing,
         quantityQuantity=quantity(context, tq1.first(2)),
-        note=[{"text": text}] if text else [],
+        note=[{"text": text} for text in texts],
     )
 
 

@@ -17,7 +17,7 @@ from libs.mapping.inbound.datatypes.practitioners import practitioners
 from libs.mapping.inbound.element import Element, concept, element, resource
 from libs.mapping.inbound.segments.role import Part
 
-FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 15, 16, 19, 20, 23, 25})
+FIELDS = frozenset({1, 3, 4, 5, 6, 7, 8, 11, 12, 15, 16, 19, 20, 23, 25})
 SNOMED = "http://snomed.info/sct"
 _PERFORMERS = (
     (8, concept(SNOMED, "88189002", "Anesthesiologist")),

@@ -11,8 +11,8 @@ from libs.mapping.inbound.datatypes.identifiers import ei_identifier
 from libs.mapping.inbound.element import concept, resource
 from libs.mapping.inbound.segments.nte import notes
 
-PRB_FIELDS = frozenset({1, 2, 3, 4, 7, 8, 9, 10, 13, 14, 16, 17, 25})
-GOL_FIELDS = frozenset({1, 2, 3, 4, 7, 8, 9, 10, 17, 18, 19, 20})
+PRB_FIELDS = frozenset({1, 2, 3, 4, 7, 9, 13, 14, 16, 17, 25})
+GOL_FIELDS = frozenset({1, 3, 4, 7, 8, 10, 18, 19})
 
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"

@@ -18,7 +18,7 @@ from libs.mapping.inbound.datatypes.practitioners import practitioners
 from libs.mapping.inbound.element import Element, concept, element, resource
 
 FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 19, 20, 24})
-PRD_FIELDS = frozenset({1, 2, 3, 4, 5, 7, 8, 9})
+PRD_FIELDS = frozenset({1, 2, 3, 4, 5, 7, 8})
 _STATUS = {"A": "active", "P": "on-hold", "R": "revoked", "E": "completed"}  # table 0283
 _PRIORITY = {"S": "stat", "A": "asap", "R": "routine"}  # table 0280
 _REFERRAL = concept("http://snomed.info/sct", "3457005", "Patient referral")

@@ -20,9 +20,9 @@ from libs.mapping.inbound.segments.nte import notes
 from libs.mapping.inbound.structure import Order
 from libs.terminology.concept_map import concept_map
 
-RXO_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 11, 12, 13, 14, 18, 19, 20, 32})
-RXE_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 21, 22, 23, 24, 25, 26, 27, 32, 40})
-RXR_FIELDS = frozenset({1, 2, 3, 4, 5})
+RXO_FIELDS = frozenset({1, 2, 3, 4, 5, 7, 9, 11, 12, 13, 14, 18, 19, 20, 32})
+RXE_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 21, 23, 24, 25, 26, 27, 40})
+RXR_FIELDS = frozenset({1, 2, 4})
 RXC_FIELDS = frozenset({1, 2, 3, 4})
 TQ1_FIELDS = frozenset({1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 13, 14})
 
@@ -122,7 +122,10 @@ def _dosage(order: Order, rx: Segment, fields: tuple[int, ...], context: Context
     rate = decimal(rx.text(23)) if rx.name == "RXE" else None
     if rate is not None:
         dose["rateQuantity"] = {"value": rate} | units(context, rx, 24)
-    instructions = codeable_concepts(context, rx, 7)
+    instructions = codeable_concepts(context, rx, 7) + (
+        codeable_concepts(context, rx, 21) if rx.name == "RXE" else []
+    )
+    instructions += [{"text": text} for tq1 in order.all("TQ1") if (text := tq1.text(10).strip())]
     text = "; ".join(one.get("text") or _display(one) for one in instructions)
     timing, as_stated = _timing(order, rx, context)
     found = element(

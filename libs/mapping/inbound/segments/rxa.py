@@ -20,7 +20,7 @@ from libs.mapping.inbound.segments.nte import notes
 from libs.mapping.inbound.structure import Order, Result
 from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 15, 16, 17, 18, 19, 20, 21, 22, 27, 28})
+FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 15, 16, 17, 18, 19, 20, 21, 22, 27})
 ORC_FIELDS = frozenset({1, 2, 3, 4, 9, 10, 12})
 COMPLETION = concept_map("0322", "CompletionStatus")
 ROLE = "http://terminology.hl7.org/CodeSystem/v2-0443"

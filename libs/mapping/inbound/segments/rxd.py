@@ -16,8 +16,8 @@ from libs.mapping.inbound.segments import rx
 from libs.mapping.inbound.segments.nte import notes
 from libs.mapping.inbound.structure import Order
 
-RXD_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 15})
-RXG_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 13})
+RXD_FIELDS = frozenset({1, 2, 3, 4, 5, 7, 9, 10, 15})
+RXG_FIELDS = frozenset({1, 3, 4, 5, 7, 13})
 
 
 def dispense(

@@ -22,8 +22,8 @@ from libs.mapping.inbound.segments.nte import notes
 from libs.terminology.concept_map import concept_map
 
 FIELDS = frozenset({1, 2, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 19, 20, 21, 22, 25, 26, 27})
-SERVICE_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
-RESOURCE_FIELDS = frozenset({1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12, 14})
+SERVICE_FIELDS = frozenset({1, 3, 4, 7, 8})
+RESOURCE_FIELDS = frozenset({1, 3, 4})
 NTE_FIELDS = frozenset({1, 3})
 
 STATUS = concept_map("0278", "FillerStatusCodes[Appointment]")
@@ -104,6 +104,13 @@ def service_requests(
     return found
 
 
+# Where a resource stands, by the status of its part of the appointment.
+_PARTICIPATION = {
+    "pending": "needs-action",
+    "waitlist": "tentative",
+    "cancelled": "declined",
+    "entered-in-error": "declined",
+}
 _REQUEST = {"cancelled": "revoked", "entered-in-error": "entered-in-error", "fulfilled": "completed"}
 
 
@@ -185,7 +192,6 @@ def _participants(
         found.append({"actor": subject.patient, "status": "accepted"})
     for segment in segments:
         if segment.name in {"AIP", "AIL", "AIG"}:
-            context.use(segment, RESOURCE_FIELDS)
             found += _resource(segment, context)
     for field, telecom, place, role in _CONTACTS:
         for xcn in sch.repetitions(field):
@@ -199,10 +205,13 @@ def _resource(segment: Segment, context: Context) -> list[Element]:
     """AIP, AIL or AIG as participants: who, where, with what."""
     kind = codeable_concept(context, segment, 4)
     start = 8 if segment.name == "AIG" else 6
+    context.use(segment, RESOURCE_FIELDS | {start, start + 3, start + 4, start + 6})
+    stated = context.code(STATUS, segment.text(start + 6).strip().capitalize(), segment, start + 6)
     amount, unit = (segment.text(start + 3), segment.text(start + 4))
     begins = times.date_time(context, segment, start)
     period = times.in_order(context, begins, _ends(begins, amount, unit), segment, start)
-    common = element(type=[kind] if kind else [], status="accepted", period=period)
+    status = _PARTICIPATION.get(stated or "", "accepted")
+    common = element(type=[kind] if kind else [], status=status, period=period)
     if segment.name == "AIP":
         people = (practitioner_of(context, xcn, segment, 3) for xcn in segment.repetitions(3))
         return [common | {"actor": person} for person in people if person]

@@ -21,8 +21,8 @@ from libs.mapping.inbound.element import Element, concept, resource
 from libs.mapping.inbound.segments.pid import SEX
 
 STF_FIELDS = frozenset({1, 2, 3, 5, 6, 7, 10, 11, 15})
-PRA_FIELDS = frozenset({1, 3, 5, 6, 7})
-LOC_FIELDS = frozenset({1, 2, 3, 4, 5, 6})
+PRA_FIELDS = frozenset({1, 3, 5, 6, 9})
+LOC_FIELDS = frozenset({1, 2, 6})
 
 
 def staff(stf: Segment, pra: Segment | None, context: Context) -> list[Reference]:

@@ -16,7 +16,7 @@ from libs.mapping.inbound.segments import orc
 from libs.mapping.inbound.structure import Order
 
 RQD_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 10})
-ODS_FIELDS = frozenset({1, 2, 3, 4})
+ODS_FIELDS = frozenset({1, 3, 4})
 _SUPPLY_STATUS = {"revoked": "cancelled", "on-hold": "suspended"}  # where the codes of a request differ
 
 
@@ -26,11 +26,7 @@ def supply_request(order: Order, numbers: Numbers, context: Context, subject: Su
     context.use(rqd, RQD_FIELDS)
     stated = orc.status(order.orc, None, context)
     amount = decimal(rqd.text(5))
-    item = (
-        codeable_concept(context, rqd, 4)
-        or codeable_concept(context, rqd, 3)
-        or codeable_concept(context, rqd, 2)
-    )
+    item = _item(rqd, context)
     found = resource(
         "SupplyRequest",
         identifier=numbers.identifiers,
@@ -43,6 +39,16 @@ def supply_request(order: Order, numbers: Numbers, context: Context, subject: Su
         deliverTo=subject.patient,
     )
     return context.put(found, numbers.request, *numbers.key)
+
+
+def _item(rqd: Segment, context: Context) -> Element | None:
+    """RQD-4, RQD-3, RQD-2: the hospital's, the supplier's and the department's code of one item."""
+    stated = [code for field in (4, 3, 2) if (code := codeable_concept(context, rqd, field))]
+    if not stated:
+        return None
+    codings = [one for code in stated for one in code.get("coding", ())]
+    text = next((code["text"] for code in stated if "text" in code), None)
+    return element(coding=codings, text=text)
 
 
 def nutrition_order(order: Order, numbers: Numbers, context: Context, subject: Subject) -> Reference:

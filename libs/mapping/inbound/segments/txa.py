@@ -17,7 +17,7 @@ from libs.mapping.inbound.segments.obx import FIELDS as OBX_FIELDS
 from libs.mapping.inbound.structure import Result
 from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 22, 25})
+FIELDS = frozenset({1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 13, 16, 17, 18, 19, 22, 25})
 CONFIDENTIALITY = concept_map("0272", "DocumentConfidentialityStatus")
 
 _DOC_STATUS = {  # table 0271

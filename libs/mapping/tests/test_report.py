@@ -1,0 +1,122 @@
+"""The report is honest: what it calls used is read by a mapping, and what is read it calls used."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from libs.hl7v2.message import Message, Segment, Value, parse
+from libs.mapping.inbound.mapper import MappingConfig, map_message
+from libs.mapping.tests.messages import PID, event, mapped, segment
+
+# The segments that have maps, in messages that map them.
+MESSAGES = {
+    "ADT^A01": "EVN PID PD1 NK1 PV1 PV2 DB1 ROL AL1 IAM DG1 PR1 PRT GT1 IN1 IN2 ACC PDA RF1",
+    "ADT^A40": "PID MRG PV1",
+    "ADT^A41": "PID MRG",
+    "ADT^A45": "PID MRG",
+    "DFT^P03": "PID FT1",
+    "MDM^T02": "PID TXA OBX",
+    "MFN^M02": "STF PRA LOC",
+    "OMP^O09": "PID ORC RXO RXR RXC TQ1",
+    "ORM^O01": "PID ORC OBR TQ1 NTE DG1 BLG CTD PRT",
+    "ORM^O02": "PID ORC RQD",
+    "ORM^O03": "PID ORC ODS",
+    "ORU^R01": "SFT PID PV1 ORC OBR TQ1 CTD OBX NTE PRT SPM TXA FT1",
+    "PPR^PC1": "PID PRB GOL",
+    "RAS^O17": "PID ORC RXA RXR",
+    "RDE^O11": "PID ORC RXE RXR RXC",
+    "RDS^O13": "PID ORC RXD RXR",
+    "REF^I12": "PID RF1 PRD",
+    "RGV^O15": "PID ORC RXG",
+    "SIU^S12": "SCH TQ1 PID AIS AIG AIL AIP",
+    "VXU^V04": "PID ORC RXA RXR",
+}
+# Positions in a list, actions and the event, which MSH-9 states already, are no facts of their own; nor is
+# how a message travels.
+NOT_FACTS = {
+    "EVN": {1, 2},
+    "MSH": {1, 2, 8, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21},
+    "PRT": {1, 2},
+    "ROL": {1, 2},
+}
+SET_ID = {1}
+
+
+class Probe(Segment):
+    """A segment that notes which of its fields are asked for."""
+
+    __slots__ = ("asked",)
+
+    def __init__(self, segment: Segment) -> None:
+        super().__init__(segment.line, segment.position, segment.delimiters)
+        self.asked: set[int] = set()
+
+    def text(self, field: int, component: int = 1, subcomponent: int = 1) -> str:
+        self.asked.add(field)
+        return super().text(field, component, subcomponent)
+
+    def first(self, field: int) -> Value:
+        self.asked.add(field)
+        return super().first(field)
+
+    def repetitions(self, field: int) -> list[Value]:
+        self.asked.add(field)
+        return super().repetitions(field)
+
+
+def probed(text: str) -> tuple[dict[str, set[int]], dict[str, set[int]]]:
+    """What the mapping of the message claims to use and what it asks for, by segment name."""
+    plain = parse(text)
+    probes = [Probe(segment) for segment in plain.segments]
+    found = map_message(Message(probes, plain.delimiters), MappingConfig())
+    claimed: dict[str, set[int]] = defaultdict(set)
+    asked: dict[str, set[int]] = defaultdict(set)
+    for probe in probes:
+        claimed[probe.name] |= found.report.mapped.get(probe.position, frozenset())
+        asked[probe.name] |= probe.asked
+    return claimed, asked
+
+
+def messages(kind: str, names: list[str]) -> Iterator[str]:
+    """Messages of these segments: every field valued in one way or another, then each field alone."""
+    header = f"MSH|^~\\&|A|B|C|D|20260101||{kind}|1|P|2.8|||||||||^^|V^W|X|Y|Z"
+    for value in ("1^2^3", "20260101", "NM", "1", "Y", "A", "^^^A^^^B"):
+        yield "\r".join([header, *("|".join([name, *[value] * 50]) for name in names)])
+    header = header.partition("|||||||||")[0]
+    for name in names:
+        for field in range(1, 45):
+            alone = "|".join([name, *[""] * (field - 1), "1^2^3"])
+            yield "\r".join([header, *(alone if one == name else f"{one}|1" for one in names)])
+
+
+def test_what_is_called_used_is_read() -> None:
+    claimed: dict[str, set[int]] = defaultdict(set)
+    asked: dict[str, set[int]] = defaultdict(set)
+    for kind, names in MESSAGES.items():
+        for text in messages(kind, names.split()):
+            for total, part in zip((claimed, asked), probed(text), strict=True):
+                for name, fields in part.items():
+                    total[name] |= fields
+
+    false_claims = {
+        name: fields
+        for name in claimed
+        if (fields := claimed[name] - asked[name] - SET_ID - NOT_FACTS.get(name, set()))
+    }
+    assert false_claims == {}
+
+
+@pytest.mark.parametrize(
+    ("segments", "expected"),
+    [
+        (["ZPI|1|blue"], {"segments": ["ZPI[3]"], "fields": []}),
+        ([segment("NK1", {1: "1", 2: "Doe^Jo", 11: "Boss"})], {"segments": [], "fields": ["NK1[3]-11"]}),
+        (["UB1|1", "UB2|2"], {"segments": ["UB1[3]", "UB2[4]"], "fields": []}),
+    ],
+)
+def test_what_no_mapping_reads_is_listed(segments: list[str], expected: dict[str, Any]) -> None:
+    report = mapped(*event("A04", PID, *segments)).report.to_dict()
+
+    assert {"segments": report["segments"]["unused"], "fields": report["fields"]["unused"]} == expected
