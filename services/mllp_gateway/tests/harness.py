@@ -19,7 +19,7 @@ from redis import Redis as RedisClient
 from libs.embedded.process import free_port
 from libs.lanes.contracts import Envelope
 
-PATIENCE = 10.0  # seconds until a test gives up waiting
+PATIENCE = 30.0  # seconds until a test gives up waiting
 
 
 def adt(control_id: str = "1", **changes: str) -> bytes:
@@ -77,6 +77,15 @@ class Peer:
         """Send a message and wait for its answer."""
         self.send(framed(message))
         return self.answer()
+
+
+def is_refused(port: int) -> bool:
+    """Whether a connection is ended before anything was sent on it."""
+    try:
+        with Peer(port) as peer:
+            return peer.answer() is None
+    except ConnectionResetError:
+        return True
 
 
 def fields(answer: bytes | None, segment: str) -> list[str]:
