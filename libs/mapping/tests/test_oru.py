@@ -245,3 +245,39 @@ def test_the_zone_of_the_organization_knows_summer_time() -> None:
 
     assert effective("202601150800") == "2026-01-15T08:00:00+01:00"
     assert effective("202607150800") == "2026-07-15T08:00:00+02:00"
+
+
+def test_a_susceptibility_is_a_member_of_the_organism_it_was_tested_on() -> None:
+    found = mapped(
+        ORU[0],
+        PID,
+        segment("OBR", {1: "1", 2: "P1^EHR", 3: "F1^LAB", 4: "630-4^Culture^LN"}),
+        "OBX|1|CWE|600-7^Organism^LN|1|112283007^E. coli^SCT||||||F",
+        "OBX|2|CWE|600-7^Organism^LN|2|3092008^S. aureus^SCT||||||F",
+        segment(
+            "OBR",
+            {1: "2", 3: "F2^LAB", 4: "18769-0^Susceptibility^LN", 26: "600-7&Organism&LN^2", 29: "^F1&LAB"},
+        ),
+        "OBX|1|ST|18906-8^Ciprofloxacin^LN||S||||||F",
+    )
+    coli, aureus, drug = [e for e in found.entries if e.resource["resourceType"] == "Observation"]
+
+    assert aureus.resource["hasMember"] == [{"reference": drug.full_url}]
+    assert "hasMember" not in coli.resource
+
+
+def test_the_container_of_a_specimen() -> None:
+    found = mapped(
+        ORU[0],
+        PID,
+        "OBR|1|P1^EHR|F1^LAB|1^Panel^L",
+        "OBX|1|NM|1^A^LN||1||||||F",
+        "SPM|1|S1&LAB||BLD",
+        segment("SAC", {2: "ACC7^LAB", 3: "TUBE9^LAB", 22: "4.50", 24: "mL^^UCUM"}),
+    )
+    specimen = only(found, "Specimen")
+
+    assert specimen["accessionIdentifier"]["value"] == "ACC7"
+    (container,) = specimen["container"]
+    assert container["identifier"][0]["value"] == "TUBE9"
+    assert str(container["specimenQuantity"]["value"]) == "4.50"

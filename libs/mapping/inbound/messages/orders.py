@@ -7,7 +7,7 @@ is decides what it becomes, whatever the message is called.
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
 from libs.mapping.inbound.order_numbers import Numbers, order_numbers
-from libs.mapping.inbound.segments import ctd, dg1, ft1, obr, obx, orc, rx, rxa, rxd, spm, supply, txa
+from libs.mapping.inbound.segments import ctd, dg1, ft1, obr, obx, orc, rx, rxa, rxd, sac, spm, supply, txa
 from libs.mapping.inbound.structure import Order, Patient
 
 
@@ -41,6 +41,8 @@ def _order(order: Order, numbers: Numbers, about: Subject, context: Context) -> 
     observed = obx.observations(order.results, setting, context)
     if request is not None:
         _results(order, numbers, about, context, request, specimens=specimens, observed=observed)
+    for one in order.all("SAC") if specimens else ():
+        sac.container(one, context, specimens[-1])
     for one in order.all("CTD"):
         ctd.contact(one, context, about.patient)
     for one in order.all("BLG"):

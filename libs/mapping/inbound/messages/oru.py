@@ -6,7 +6,8 @@ Source: v2-to-FHIR IG 1.0.0, ORU_R01.
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
 from libs.mapping.inbound.order_numbers import Numbers, order_numbers
-from libs.mapping.inbound.segments import ctd, ft1, obr, obx, orc, spm, txa
+from libs.mapping.inbound.parents import link_children
+from libs.mapping.inbound.segments import ctd, ft1, obr, obx, orc, sac, spm, txa
 from libs.mapping.inbound.structure import Order, Patient, own_results
 
 
@@ -21,15 +22,23 @@ def oru(group: Patient, context: Context) -> list[Reference]:
 def write_reports(group: Patient, context: Context, about: Subject) -> list[Reference]:
     """Write every order of the group as the report of its results, with its documents."""
     numbers = order_numbers(group.orders, context, about.key)
-    return [
+    written: dict[int, Reference] = {}
+    reports = [
         reference
         for order, number in zip(group.orders, numbers, strict=True)
-        for reference in _report(order, number, about, context)
+        for reference in _report(order, number, about, context, written)
     ]
+    link_children(group.orders, numbers, written, context)
+    return reports
 
 
-def _report(order: Order, numbers: Numbers, about: Subject, context: Context) -> list[Reference]:
-    """One ORDER_OBSERVATION group: its report, when it has an OBR, and its documents (TXA)."""
+def _report(
+    order: Order, numbers: Numbers, about: Subject, context: Context, written: dict[int, Reference]
+) -> list[Reference]:
+    """One ORDER_OBSERVATION group: its report, when it has an OBR, and its documents (TXA).
+
+    Adds the Observation of each OBX to `written`.
+    """
     for one in order.all("FT1"):
         ft1.charge_item(one, context, about, None)
     for one in order.all("CTD"):
@@ -39,6 +48,9 @@ def _report(order: Order, numbers: Numbers, about: Subject, context: Context) ->
     setting = obr.setting(order, numbers, context, about, request=request, specimens=specimens)
     own, of_specimens = own_results(order)
     observed = obx.observations(own, setting, context)
+    written |= observed.by_position
+    for one in order.all("SAC") if specimens else ():
+        sac.container(one, context, specimens[-1])
     by_segment = dict(zip((one.position for one in order.specimens), specimens, strict=False))
     for position, specimen in by_segment.items():
         results = [one for one in of_specimens if one.specimen and one.specimen.position == position]

@@ -68,6 +68,7 @@ class Observed:
 
     references: list[Reference]
     attachments: list[Element]
+    by_position: dict[int, Reference]  # of the segment of each OBX
 
 
 def observations(
@@ -78,6 +79,7 @@ def observations(
     With `timed` the same observation at another time is another one.
     """
     references, attachments = [], []
+    by_position: dict[int, Reference] = {}
     groups = lines_together(results)
     repeated = _repeated(groups)
     written: Counter[tuple[str, ...]] = Counter()
@@ -93,8 +95,10 @@ def observations(
             key = (*key, obx.text(14))
         written[key] += 1
         again = (str(written[key]),) if written[key] > 1 else ()
-        references.append(context.put(found, None, *setting.key, *key, *again, merge=False))
-    return Observed(references, attachments)
+        reference = context.put(found, None, *setting.key, *key, *again, merge=False)
+        references.append(reference)
+        by_position |= {one.obx.position: reference for one in group}
+    return Observed(references, attachments, by_position)
 
 
 def loose_observations(results: Sequence[Result], context: Context, subject: Subject) -> list[Reference]:
