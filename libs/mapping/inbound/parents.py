@@ -24,15 +24,13 @@ def link_children(
         obr = order.detail
         if obr is None or obr.name != "OBR" or not obr.first(26):
             continue
-        children = list(
-            dict.fromkeys(one.obx.position for one in order.results if one.obx.position in written)
-        )
         parent = _parent(obr, orders, numbers)
         if parent is None or parent.position not in written:
             context.warn(obr, 26, "the parent result is not in this message: the results stand alone")
             continue
         context.use(obr, FIELDS)
-        members = list({written[one]["reference"]: written[one] for one in children}.values())
+        members = [written[one.obx.position] for one in order.results if one.obx.position in written]
+        members = [one for place, one in enumerate(members) if one not in members[:place]]  # lines of a text
         context.describe(written[parent.position], hasMember=members)
 
 

@@ -139,7 +139,7 @@ def _visit(
     parts: Sequence[role.Part],
 ) -> Reference:
     stated, rest = segments[0], segments[1:]
-    identifier, key = pv1.identity(stated, group.first("PID"), context)
+    identifier, key = pv1.identity(stated, group.first("PID"), context, patient["reference"])
     own_url = _own_url(identifier, key, context)
     pv2 = next((one for one in rest if one.name == "PV2"), None)
     found = pv1.encounter(stated, pv2, context, patient, account)

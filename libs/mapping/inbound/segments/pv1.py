@@ -102,10 +102,13 @@ def status(pv1: Segment, context: Context) -> str:
     return context.code(STATUS, pv1.text(2).strip(), pv1, 2) or "unknown"
 
 
-def identity(pv1: Segment, pid: Segment | None, context: Context) -> tuple[Element | None, tuple[str, ...]]:
+def identity(
+    pv1: Segment, pid: Segment | None, context: Context, patient: str
+) -> tuple[Element | None, tuple[str, ...]]:
     """By what the visit is found again: an identifier, or else a key to derive its id from.
 
-    PV1-19, else PV1-50, else the account (PID-18). With none of them it is the visit of this message only.
+    PV1-19, else PV1-50, else the account (PID-18), else the patient and the time of admission. With none of
+    them it is the visit of this message only.
     """
     number = cx_identifier(context, pv1.first(19), pv1, 19, "visit")
     if number is None:
@@ -116,7 +119,13 @@ def identity(pv1: Segment, pid: Segment | None, context: Context) -> tuple[Eleme
     account = cx_identifier(context, pid.first(18), pid, 18, "account") if pid is not None else None
     if account is not None:
         return None, ("account", account["system"], account["value"])
-    context.warn(pv1, 19, "no visit number, alternate visit id or account: the visit cannot be found again")
+    if admitted := pv1.text(44).strip():
+        return None, ("admitted", patient, admitted)
+    context.warn(
+        pv1,
+        19,
+        "no visit number, alternate visit id, account or time of admission: the visit cannot be found again",
+    )
     return None, ("message", context.facility, context.control_id, context.sent)
 
 
@@ -139,8 +148,10 @@ def nulls(pv1: Segment, found: Element, context: Context) -> list[str]:
 
 
 def kept(context: Context) -> tuple[str, ...]:
-    """The elements that a known visit keeps: an update event does not change its status."""
-    return ("status",) if context.event in UPDATES or not context.is_adt else ()
+    """The elements that a known visit keeps: an update keeps its status, a result its class as well."""
+    if not context.is_adt:
+        return ("status", "class")
+    return ("status",) if context.event in UPDATES else ()
 
 
 def participant(person: Reference, code: str, meaning: str) -> Element:
