@@ -8,12 +8,15 @@ When the call returns, every message of the batch is in Redis's append-only file
 may not be: appending them again is safe, because a message is applied once by its id.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from __future__ import annotations
 
-from redis import Redis
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from libs.lanes.scripts import PUSH, stamp
+
+if TYPE_CHECKING:  # the gateway has txredisapi instead
+    from redis import Redis
 
 __all__ = ["PUSH", "enqueue", "push_arguments", "push_depths"]
 

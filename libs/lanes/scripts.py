@@ -1,15 +1,17 @@
 """The lane protocol's Lua scripts: each one is a step that happens wholly or not at all."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha1
 from importlib.resources import files
-from typing import Any
-
-from redis import Redis
-from redis.exceptions import NoScriptError
+from typing import TYPE_CHECKING, Any
 
 from libs.lanes.contracts import DRAINS
+
+if TYPE_CHECKING:  # the gateway has txredisapi instead
+    from redis import Redis
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,8 @@ class Script:
 
     def run(self, redis: Redis, *arguments: str | bytes | float) -> Any:
         """What the script returns. Raises redis.RedisError."""
+        from redis.exceptions import NoScriptError
+
         try:
             return redis.evalsha(self.sha, 0, *arguments)
         except NoScriptError:
