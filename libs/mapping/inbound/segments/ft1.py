@@ -11,11 +11,11 @@ from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
 from libs.mapping.inbound.datatypes.identifiers import ei_identifier, facility_uri
 from libs.mapping.inbound.datatypes.numbers import decimal
-from libs.mapping.inbound.datatypes.organizations import organization_of_cwe
+from libs.mapping.inbound.datatypes.organizations import organization, organization_of_cwe
 from libs.mapping.inbound.datatypes.practitioners import practitioner, practitioners
 from libs.mapping.inbound.element import Element, element, resource
 
-FIELDS = frozenset({1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 13, 19, 20, 22, 23, 24, 25, 29, 43})
+FIELDS = frozenset({1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 13, 19, 20, 22, 23, 24, 25, 29, 32, 33, 43})
 _STATUS = {
     "CG": "billable",
     "CD": "not-billable",
@@ -45,7 +45,8 @@ def charge_item(ft1: Segment, context: Context, subject: Subject, account: Refer
         context=subject.encounter,
         **_occurrence(period),
         performer=[{"actor": person} for person in practitioners(context, ft1, 20)],
-        performingOrganization=organization_of_cwe(context, ft1.first(13)) if ft1.first(13) else None,
+        performingOrganization=_performing(ft1, context),
+        requestingOrganization=organization(context, ft1, 33),
         quantity={"value": quantity} if quantity is not None else None,
         priceOverride=_money(ft1, 11) or _money(ft1, 22),
         enterer=practitioner(context, ft1, 24),
@@ -59,6 +60,15 @@ def charge_item(ft1: Segment, context: Context, subject: Subject, account: Refer
     )
     key = (number,) if number else (ft1.text(4), ft1.text(7), ft1.text(1), context.control_id)
     return context.put(found, None, subject.key, *key)
+
+
+def _performing(ft1: Segment, context: Context) -> Reference | None:
+    """The department (FT1-13) of the facility (FT1-32), or the one of them that is stated."""
+    facility, stated = organization(context, ft1, 32), ft1.first(13)
+    department = organization_of_cwe(context, stated) if stated else None
+    if department is not None and facility is not None and department != facility:
+        context.describe(department, partOf=facility)
+    return department or facility
 
 
 def _procedure(ft1: Segment, context: Context, subject: Subject) -> Reference | None:

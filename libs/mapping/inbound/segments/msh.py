@@ -112,7 +112,7 @@ def _source(msh: Segment, context: Context) -> Element:
     name, software = sender.text(1).strip(), sender.text(2).strip()
     if address:  # the network address names the source, the application is its software
         name, software = address.text(1).strip() or name, name or software
-    endpoint = authority_uri(context, address) or authority_uri(context, sender)
+    endpoint = _endpoint(address, context) or _endpoint(sender, context)
     found = element(name=name or software, software=software, endpoint=endpoint)
     return found if endpoint else found | {"_endpoint": absent("unknown")}
 
@@ -128,10 +128,18 @@ def _destination(msh: Segment, context: Context) -> list[Element]:
     facility = organization(context, msh, 23) or organization_of_hd(context, msh.first(6))
     if not receiver and not address and facility is None:
         return []
-    endpoint = authority_uri(context, address) or authority_uri(context, receiver)
+    endpoint = _endpoint(address, context) or _endpoint(receiver, context)
     name = address.text(1).strip() or receiver.text(1).strip()
     found = element(name=name, endpoint=endpoint, receiver=facility)
     return [found if endpoint else found | {"_endpoint": absent("unknown")}]
+
+
+def _endpoint(hd: Value, context: Context) -> str | None:
+    """HD[MessageHeader.source-endpoint]: the application's universal id, else a URI of its name here."""
+    name, universal = hd.text(1).strip(), hd.text(2).strip()
+    if universal:
+        return authority_uri(context, hd)
+    return context.local("application", name) if name else None
 
 
 def _author(msh: Segment, context: Context) -> Element:
