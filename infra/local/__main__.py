@@ -11,6 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 import psycopg
+from sqlalchemy.exc import SQLAlchemyError
 
 from infra.local import demo, folder, servers
 from infra.local.credentials import api_key
@@ -20,6 +21,7 @@ from infra.local.ports import require_free
 from infra.local.services import SERVICES, Service
 from infra.local.supervisor import Supervisor
 from libs.embedded.process import NotStarted
+from libs.errors import Permanent, Transient
 from libs.migrations import upgrade
 from libs.settings import load
 
@@ -42,12 +44,12 @@ def main() -> None:
             run(settings, home, show=os.environ.get("DEMO") != "0")
     except Stopped:
         say("stopped")
-    except (NotStarted, OSError, psycopg.Error) as error:
+    except (NotStarted, Permanent, Transient, OSError, psycopg.Error, SQLAlchemyError) as error:
         sys.exit(f"make run: {_one_line(error)}")
 
 
 def run(settings: LocalSettings, home: Path, *, show: bool) -> NoReturn:
-    """Bring everything up in `home` and keep it up. Raises Stopped, NotStarted, OSError, psycopg.Error."""
+    """Bring everything up in `home` and keep it up. Raises Stopped, and what `main` catches."""
     for name in stop_leftovers(home):
         say(f"stopped {name}, which a killed run had left behind")
     require_free(settings)

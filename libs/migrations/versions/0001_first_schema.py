@@ -168,8 +168,11 @@ DO $$ BEGIN
     CREATE ROLE ehrconnect_app NOLOGIN;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
 END $$;
-DO $$ BEGIN
-    IF NOT pg_has_role(current_user, 'ehrconnect_app', 'MEMBER') THEN
+-- Since PostgreSQL 16 who made a role may administer it, and not by that alone take it on.
+DO $$ DECLARE
+    needed text := CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END;
+BEGIN
+    IF NOT pg_has_role(current_user, 'ehrconnect_app', needed) THEN
         EXECUTE format('GRANT ehrconnect_app TO %I', current_user);
     END IF;
 END $$;
