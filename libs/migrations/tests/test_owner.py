@@ -11,16 +11,14 @@ from libs.store.organizations import create_client
 
 def test_an_owner_that_may_make_roles_can_migrate_and_serve(postgres_superuser: str) -> None:
     with psycopg.connect(postgres_superuser, autocommit=True) as connection:
-        connection.execute("CREATE ROLE hospital LOGIN CREATEROLE PASSWORD 'hospital'")
+        connection.execute("CREATE ROLE clinic LOGIN CREATEROLE PASSWORD 'clinic'")
         # As PostgreSQL leaves it to a role that has made another one: it administers it.
         if not _exists(connection):
             connection.execute("CREATE ROLE ehrconnect_app NOLOGIN")
-        connection.execute("GRANT ehrconnect_app TO hospital WITH ADMIN TRUE, SET FALSE")
-        connection.execute("CREATE DATABASE hospital OWNER hospital")
+        connection.execute("GRANT ehrconnect_app TO clinic WITH ADMIN TRUE, SET FALSE")
+        connection.execute("CREATE DATABASE clinic OWNER clinic")
     parts = urlsplit(postgres_superuser)
-    url = urlunsplit(
-        parts._replace(netloc=f"hospital:hospital@{parts.hostname}:{parts.port}", path="/hospital")
-    )
+    url = urlunsplit(parts._replace(netloc=f"clinic:clinic@{parts.hostname}:{parts.port}", path="/clinic"))
 
     upgrade(url)
 
