@@ -79,10 +79,9 @@ def search_parameters(resource_type: str) -> dict[str, SearchParameter]:
 
     Without `_text`, `_content` and `_query`, which are no paths into a resource.
     """
-    own = table.content("search", resource_type)
-    if own is None:
+    if resource_type not in types():
         return {}
-    records = table.content("search", "Resource") | own
+    records = table.content("search", "Resource") | (table.content("search", resource_type) or {})
     return {
         code: _search_parameter(code, record)
         for code, record in records.items()

@@ -124,6 +124,13 @@ def test_search_parameters_are_walks_with_choices_and_conditions_resolved() -> N
     assert search_parameters("Wizard") == {}
 
 
+def test_every_type_has_the_parameters_of_every_resource() -> None:
+    everywhere = {"_id", "_lastUpdated", "_profile", "_security", "_source", "_tag"}
+
+    assert set(search_parameters("OperationOutcome")) == everywhere
+    assert all(search_parameters(name).keys() >= everywhere for name in types())
+
+
 @pytest.mark.parametrize(
     ("resource_type", "code"),
     [
