@@ -7,7 +7,15 @@ from decimal import Decimal
 from typing import Any
 
 from libs.fhir.definitions import Walk, main_date, patient_compartment
-from libs.fhir.search_keys import Form, key_of
+from libs.fhir.search_keys import (
+    LONG,
+    Form,
+    head_of,
+    key_of,
+    keys_of_code,
+    keys_of_presence,
+    keys_of_words,
+)
 
 
 @dataclass
@@ -30,32 +38,36 @@ class Collector:
     """Gathers the values of one resource."""
 
     def __init__(self, org: str, resource_type: str, zone: tzinfo) -> None:
-        self.head = f"{org}\0{resource_type}\0"  # of every key
+        self.head = head_of(org, resource_type)
         self.type = resource_type
         self.zone = zone
-        self.texts: set[str] = set()  # texts of the token keys
+        self.tokens: set[int] = set()
         self.present: set[str] = set()
         self.values = IndexValues()
 
     def token(self, parameter: str, form: Form, system: str, code: str) -> None:
-        self.texts.add(f"{self.head}{parameter}\0{form.value}\0{system}\0{code}")
+        self.tokens.add(self.key(parameter, form, system, code))
 
     def key(self, parameter: str, form: Form, system: str, code: str) -> int:
-        return key_of(f"{self.head}{parameter}\0{form.value}\0{system}\0{code}")
+        make = key_of if len(system) + len(code) < LONG else key_of.__wrapped__
+        return make(self.head, parameter, form._value_, system, code)  # as `form.value`, but no slow property
 
     def coded(self, parameter: str, system: Any, code: str) -> None:
-        """The three ways a token is asked for."""
-        head = f"{self.head}{parameter}\0"
-        if system and isinstance(system, str):
-            self.texts.update((f"{head}1\0{system}\0{code}", f"{head}2\0\0{code}", f"{head}3\0{system}\0"))
-        else:
-            self.texts.update((f"{head}1\0\0{code}", f"{head}2\0\0{code}"))
+        """All the ways a token is asked for; `system` may be anything that stands in its place."""
+        stated = system if isinstance(system, str) else ""
+        make = keys_of_code if len(stated) + len(code) < LONG else keys_of_code.__wrapped__
+        self.tokens.update(make(self.head, parameter, stated, code))
+
+    def words(self, parameter: str, text: Any) -> None:
+        """Each word of a text; anything else has none."""
+        if isinstance(text, str):
+            make = keys_of_words if len(text) < LONG else keys_of_words.__wrapped__
+            self.tokens.update(make(self.head, parameter, text))
 
     def finish(self, resource: dict[str, Any]) -> IndexValues:
         values = self.values
-        for parameter in self.present:
-            self.token(parameter, Form.PRESENT, "", "")
-        values.tokens = sorted({key_of(text) for text in self.texts})
+        self.tokens.update(keys_of_presence(self.head, frozenset(self.present)))
+        values.tokens = sorted(self.tokens)
         values.patient = self._patient(resource)
         values.references = list(dict.fromkeys(values.references))
         values.strings = list(dict.fromkeys(values.strings))
@@ -64,11 +76,11 @@ class Collector:
         return values
 
     def _part_dates(self) -> None:
-        main = main_date(self.type)
-        found = [row for row in self.values.dates if row[0] == main]
+        values, main = self.values, main_date(self.type)
+        found = [row for row in values.dates if row[0] == main]
         if found:
-            self.values.date = min(row[1] for row in found), max(row[2] for row in found)
-            self.values.dates = [row for row in self.values.dates if row[0] != main]
+            values.date = min(row[1] for row in found), max(row[2] for row in found)
+            values.dates = [row for row in values.dates if row[0] != main]
 
     def _patient(self, resource: dict[str, Any]) -> str | None:
         if self.type == "Patient":

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from enum import IntEnum
+from functools import lru_cache
 from hashlib import blake2b
 
 
@@ -28,12 +29,49 @@ def token_key(  # noqa: PLR0917 - the parts of a key, in their order
     org: str, type: str, parameter: str, form: Form, system: str = "", code: str = ""
 ) -> int:
     """The signed 64-bit key of a value. The organization is part of it: organizations never share keys."""
-    return key_of(f"{org}\0{type}\0{parameter}\0{form.value}\0{system}\0{code}")
+    return key_of.__wrapped__(head_of(org, type), parameter, form.value, system, code)
 
 
-def key_of(text: str) -> int:
+def head_of(org: str, type: str) -> str:
+    """How all keys of a type begin."""
+    return f"{org}\0{type}\0"
+
+
+# Most of what a resource says has been said before, and a key that is remembered costs a fifth of a new one.
+# The memory is bounded by REMEMBERED and, in the hands of the callers, by LONG: beyond it use `__wrapped__`.
+REMEMBERED = 16384  # results of each function
+LONG = 200  # characters
+
+
+@lru_cache(REMEMBERED)
+def key_of(head: str, parameter: str, form: int, system: str, code: str) -> int:
+    text = f"{head}{parameter}\0{form}\0{system}\0{code}"
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+@lru_cache(REMEMBERED)
+def keys_of_code(head: str, parameter: str, system: str, code: str) -> tuple[int, ...]:
+    """The ways a token is asked for; `system` is empty for none."""
+    keys = (
+        key_of.__wrapped__(head, parameter, Form.SYSTEM_CODE.value, system, code),
+        key_of.__wrapped__(head, parameter, Form.CODE.value, "", code),
+    )
+    return (*keys, key_of(head, parameter, Form.SYSTEM.value, system, "")) if system else keys
+
+
+@lru_cache(REMEMBERED)
+def keys_of_words(head: str, parameter: str, text: str) -> tuple[int, ...]:
+    """One for each word of a text."""
+    return tuple(
+        key_of(head, parameter, Form.TEXT.value, "", word) for word in searched_words(parameter, text)
+    )
+
+
+@lru_cache(REMEMBERED)
+def keys_of_presence(head: str, parameters: frozenset[str]) -> tuple[int, ...]:
+    """That each of the parameters has a value."""
+    return tuple(key_of(head, parameter, Form.PRESENT.value, "", "") for parameter in parameters)
 
 
 def normalize(text: str) -> str:
@@ -50,6 +88,12 @@ def normalize(text: str) -> str:
 def words(text: str) -> set[str]:
     """The normalized words of `text`."""
     return set(_WORD.findall(normalize(text)))
+
+
+def searched_words(parameter: str, text: str) -> set[str]:
+    """The words of `text` as the parameter is searched by them: for `phonetic` how they sound."""
+    found = words(text)
+    return {sound(word) for word in found} - {""} if parameter == "phonetic" else found
 
 
 def sound(word: str) -> str:

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from libs.errors import Permanent
 from libs.fhir.definitions import SearchParameter, search_parameters
 from libs.fhir.reference import parse_reference
-from libs.fhir.search_keys import IDENTIFIER_MODIFIER, Form, sound, token_key, words
+from libs.fhir.search_keys import IDENTIFIER_MODIFIER, Form, searched_words, token_key
 from libs.fhir.ucum import UCUM, equivalents
 
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
@@ -67,9 +67,7 @@ def of_type_keys(org: str, type: str, parameter: str, value: str) -> list[int]:
 
 def text_keys(org: str, type: str, parameter: str, value: str) -> list[int]:
     """Keys that a resource has all of: `code:text=...`, or a name's sound for `phonetic`. Raises BadValue."""
-    wanted = words(unescape(value))
-    if parameter == "phonetic":
-        wanted = {sound(word) for word in wanted} - {""}
+    wanted = searched_words(parameter, unescape(value))
     if not wanted:
         raise BadValue(f"{parameter} takes at least one word")
     return sorted(token_key(org, type, parameter, Form.TEXT, "", word) for word in wanted)

@@ -5,12 +5,13 @@ A function here takes (collector, parameter, walk, value) and passes over a valu
 
 from datetime import datetime, tzinfo
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from libs.fhir.dates import EARLIEST, LATEST, BadDate, date_range
 from libs.fhir.definitions import Walk
 from libs.fhir.search_collector import Collector, Take, many
-from libs.fhir.search_keys import Form, normalize, sound, words
+from libs.fhir.search_keys import LONG, Form, normalize
 
 INFINITE = Decimal("Infinity")
 MAX_EXPONENT = 100  # of an indexed number; beyond it is no measurement
@@ -27,14 +28,9 @@ def _string(collector: Collector, parameter: str, walk: Walk, value: Any) -> Non
     if isinstance(value, str):
         collector.present.add(parameter)
         if parameter == "phonetic":
-            _sounds(collector, value)
+            collector.words(parameter, value)  # by their sound
         else:
             collector.values.strings.append((parameter, normalize(value)))
-
-
-def _sounds(collector: Collector, text: str) -> None:
-    for sounding in {sound(word) for word in words(text)} - {""}:
-        collector.token("phonetic", Form.TEXT, "", sounding)
 
 
 def _human_name(collector: Collector, parameter: str, walk: Walk, value: Any) -> None:
@@ -49,8 +45,11 @@ def _parts(collector: Collector, parameter: str, walk: Walk, value: Any, names: 
     if isinstance(value, dict):
         for name in names:
             part = value.get(name)
-            for text in part if isinstance(part, list) else (part,):
-                _string(collector, parameter, walk, text)
+            if isinstance(part, list):
+                for text in part:
+                    _string(collector, parameter, walk, text)
+            elif part is not None:
+                _string(collector, parameter, walk, part)
 
 
 # --- Date ---
@@ -85,9 +84,12 @@ def _span(value: Any, zone: tzinfo) -> tuple[datetime, datetime] | None:
     if not isinstance(value, str):
         return None
     try:
-        return date_range(value, zone)
+        return _known_range(value, zone) if len(value) < LONG else date_range(value, zone)
     except BadDate:
         return None
+
+
+_known_range = lru_cache(4096)(date_range)  # the times in a message are often the same
 
 
 # --- Number and quantity ---

@@ -8,7 +8,7 @@ from typing import Any
 from libs.fhir.definitions import Walk
 from libs.fhir.reference import parse_reference
 from libs.fhir.search_collector import Collector, Take, many
-from libs.fhir.search_keys import IDENTIFIER_MODIFIER, Form, words
+from libs.fhir.search_keys import IDENTIFIER_MODIFIER, Form
 
 # --- Token ---
 
@@ -17,13 +17,10 @@ def _codeable_concept(collector: Collector, parameter: str, walk: Walk, value: A
     if not isinstance(value, dict):
         return
     collector.present.add(parameter)
-    texts = [value.get("text")]
+    collector.words(parameter, value.get("text"))
     for coding in many(value.get("coding")):
         if isinstance(coding, dict):
-            texts.append(coding.get("display"))
-            if isinstance(code := coding.get("code"), str):
-                collector.coded(parameter, coding.get("system"), code)
-    _words(collector, parameter, texts)
+            _coding(collector, parameter, walk, coding)
 
 
 def _coding(collector: Collector, parameter: str, walk: Walk, value: Any) -> None:
@@ -32,13 +29,7 @@ def _coding(collector: Collector, parameter: str, walk: Walk, value: Any) -> Non
     collector.present.add(parameter)
     if isinstance(code := value.get("code"), str):
         collector.coded(parameter, value.get("system"), code)
-    _words(collector, parameter, [value.get("display")])
-
-
-def _words(collector: Collector, parameter: str, texts: list[Any]) -> None:
-    for text in {text for text in texts if isinstance(text, str)}:
-        for word in words(text):
-            collector.token(parameter, Form.TEXT, "", word)
+    collector.words(parameter, value.get("display"))
 
 
 def _identifier(collector: Collector, parameter: str, walk: Walk, value: Any) -> None:
@@ -60,7 +51,7 @@ def _contact_point(collector: Collector, parameter: str, walk: Walk, value: Any)
     """The value as it is, without case, and for a telephone its digits alone."""
     if isinstance(value, dict) and isinstance(text := value.get("value"), str):
         collector.present.add(parameter)
-        digits = "".join(c for c in text if c.isdigit()) if value.get("system") != "email" else ""
+        digits = "".join(filter(str.isdigit, text)) if value.get("system") != "email" else ""
         for form in {text, text.lower(), digits} - {""}:
             collector.token(parameter, Form.CODE, "", form)
 

@@ -65,15 +65,18 @@ def _plan(resource_type: str) -> dict[str, tuple[Follow, ...]]:
 
 
 def _follow(parameter: str, walk: Walk, take: Take) -> Follow:
-    rest = walk.path[1:]
-    plain = not rest and walk.where is None and not walk.first
-
     def follow(collector: Collector, value: Any, resource: dict[str, Any]) -> None:
-        found = value if plain else _reach(value, walk)
-        for each in found if isinstance(found, list) else (found,):
+        if isinstance(value, list):
+            for each in value:
+                take(collector, parameter, walk, each)
+        else:
+            take(collector, parameter, walk, value)
+
+    def reach(collector: Collector, value: Any, resource: dict[str, Any]) -> None:
+        for each in _reach(value, walk):
             take(collector, parameter, walk, each)
 
-    return follow
+    return reach if len(walk.path) > 1 or walk.where or walk.first else follow
 
 
 def _reach(value: Any, walk: Walk) -> list[Any]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from libs.fhir.dates import LATEST
-from libs.fhir.search_keys import Form, normalize, sound, token_key
+from libs.fhir.search_keys import LONG, Form, normalize, sound, token_key
 from libs.fhir.search_values import IndexValues, index_values
 from libs.fhir.tests.corpora import files, resources
 from libs.fhir.tests.samples import PATIENT, PRESSURE, broken
@@ -128,6 +128,35 @@ def test_a_reference_by_identifier_is_a_token_of_its_own() -> None:
     tokens = index_values("org", PRESSURE).tokens
 
     assert token_key("org", "Observation", "performer:identifier", Form.SYSTEM_CODE, "urn:npi", "9") in tokens
+
+
+@pytest.mark.parametrize("length", [1, LONG - 1, LONG, 2 * LONG])
+def test_a_text_of_any_length_is_found_by_its_keys_the_second_time_as_the_first(length: int) -> None:
+    code, word, system = "c" * length, "w" * length, "urn:" + "s" * length
+    group = {
+        "resourceType": "Group",
+        "meta": {"profile": [system]},
+        "code": {"coding": [{"system": system, "code": code, "display": word}]},
+        "managingEntity": {"reference": system},
+    }
+    expected = keys(
+        "Group",
+        *coded("code", system, code),
+        ("code", Form.TEXT, "", word),
+        ("managing-entity", Form.URI, "", system),
+        ("_profile", Form.URI, "", system),
+        *present("code", "managing-entity", "_profile"),
+    )
+
+    first, second = index_values("org", group), index_values("org", group)
+
+    assert first.tokens == second.tokens == expected
+
+
+def test_a_type_without_parameters_of_its_own_is_found_by_those_of_every_resource() -> None:
+    binary = {"resourceType": "Binary", "meta": {"tag": [{"code": "x"}]}}
+
+    assert index_values("org", binary).tokens == keys("Binary", *bare("_tag", "x"), *present("_tag"))
 
 
 def test_an_open_period_has_no_end() -> None:
