@@ -3,8 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from libs.terminology.concept_map import Target
+
+if TYPE_CHECKING:
+    from libs.mapping.inbound.rules import Rule
 
 PATIENT_IDENTIFIER_TYPES = ("MR", "PI", "MRN", "PT", "PE", "PN", "U")  # table 0203, best first
+NO_CODES: Mapping[tuple[str, str], Mapping[str, Target]] = MappingProxyType({})
 NO_ENTRIES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -23,4 +30,7 @@ class MappingConfig:
     # Which of a patient's identifiers says who it is: these authorities' (URIs) first, then these types.
     patient_systems: tuple[str, ...] = ()
     patient_identifier_types: tuple[str, ...] = PATIENT_IDENTIFIER_TYPES
+    # Codes of the organization's senders, by table and map, that go before the guide's (layers.py).
+    codes: Mapping[tuple[str, str], Mapping[str, Target]] = field(default_factory=lambda: NO_CODES)
+    rules: "tuple[Rule, ...]" = ()  # what becomes of fields that no map knows (rules.py)
     jurisdiction: str = "US"  # ISO 3166 code; decides what PID-19 is a number of

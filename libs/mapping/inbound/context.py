@@ -75,10 +75,16 @@ class Context:
         """What the map makes of the code. None for no code and for one that it does not know (reported)."""
         if not code:
             return None
-        target = concepts.get(code)
+        own = self._own(concepts, code)
+        target = own if own is not None else concepts.get(code)
         if target is None:
             self.uncoded(concepts.table, code, segment, field)
         return target
+
+    def _own(self, concepts: ConceptMap, code: str) -> Target | None:
+        """What the organization makes of the code, before the guide is asked."""
+        codes = self.config.codes
+        return codes.get((concepts.table, concepts.name), {}).get(code) if codes else None
 
     def code(self, concepts: ConceptMap, code: str, segment: Segment, field: int) -> str | None:
         """The FHIR code of a code of an HL7 table, None when there is none."""
@@ -150,6 +156,18 @@ class Context:
         """Add elements to a resource of this message."""
         entry = self._entries[reference["reference"]]
         _add_new(entry.resource, element(**more))
+
+    def first_of(self, resource_type: str) -> Reference | None:
+        """A reference to the first resource of that type that the message made, None without one."""
+        for entry in self._entries.values():
+            if entry.resource["resourceType"] == resource_type:
+                return {"reference": entry.full_url}
+        return None
+
+    def set(self, reference: Reference, name: str, value: Any) -> None:
+        """Give an element of a resource of this message a value; to a list it is added."""
+        known = self._entries[reference["reference"]].resource
+        known[name] = [*known.get(name, []), *value] if isinstance(value, list) else value
 
     def remove(self, reference: Reference, *elements: str) -> None:
         """State that the message deletes these elements of a resource of it."""

@@ -21,6 +21,7 @@ from libs.mapping.inbound.messages.others import dft, mfn, ppr, ref, rsp
 from libs.mapping.inbound.messages.siu import siu
 from libs.mapping.inbound.messages.vxu import vxu
 from libs.mapping.inbound.report import Report
+from libs.mapping.inbound.rules import apply
 from libs.mapping.inbound.segments import msh
 from libs.mapping.inbound.structure import Patient, patients
 
@@ -86,6 +87,8 @@ def map_message(message: Message, config: MappingConfig) -> Mapped:
         focus = link_patients(groups, context)
     else:
         focus = [reference for group in groups for reference in mapping(group, context)]
+    if config.rules:
+        apply(config.rules, context)
     targets = [
         {"reference": entry.full_url}
         for entry in context.entries()
