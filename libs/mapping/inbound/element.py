@@ -33,6 +33,18 @@ def concept(system: str | None, code: str, display: str | None = None) -> Elemen
     return {"coding": [element(system=system, code=code, display=display)]}
 
 
+def code_key(found: Element) -> tuple[str, str]:
+    """What tells a CodeableConcept from others: the system and code of its first coding, else its text."""
+    first = found.get("coding", [{}])[0]
+    return str(first.get("system", "")), str(first.get("code") or found.get("text", "")).casefold()
+
+
+def words(found: Element) -> str:
+    """A CodeableConcept in words: its text, else its first coding's."""
+    first = found.get("coding", [{}])[0]
+    return str(found.get("text") or first.get("display") or first.get("code", ""))
+
+
 def extension(url: str, **value: Any) -> list[Element]:
     """A list with the extension, empty when its value is absent: `extension(URL, valueString=text)`."""
     return [{"url": url} | value] if any(value.values()) else []

@@ -41,7 +41,7 @@ class Rule:
 
 
 def read_rule(stated: Mapping[str, Any]) -> Rule:
-    """The rule of a table like `from = "ZPI-3"`, `to = "Patient.active"`, `as = "boolean"`. Raises BadRule."""
+    """The rule of a table: `from = "ZPI-3"`, `to = "Patient.active"`, `as = "boolean"`. Raises BadRule."""
     if unknown := stated.keys() - {"from", "to", "url", "as"}:
         raise BadRule(f"a rule has no {sorted(unknown)[0]!r}; it has from, to, as and url")
     source, target, kind = (str(stated.get(name, "")) for name in ("from", "to", "as"))

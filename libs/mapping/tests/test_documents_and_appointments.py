@@ -160,3 +160,21 @@ def test_people_of_a_master_file() -> None:
     assert person["active"] is True
     assert [one["value"] for one in person["identifier"]] == ["7001", "88", "1122334455"]
     assert person["identifier"][2]["system"] == "http://hl7.org/fhir/sid/us-npi"
+
+
+@pytest.mark.parametrize(("event", "status"), [("S01", "proposed"), ("S04", "cancelled")])
+def test_a_requested_appointment(event: str, status: str) -> None:
+    arq = segment("ARQ", {1: "P1^EHR", 7: "CHECKUP", 9: "20", 10: "min", 11: "20260401^20260403"})
+    appointment = only(mapped(*message(f"SRM^{event}", arq, "AIS|1||1^Visit^L")), "Appointment")
+
+    assert appointment["status"] == status
+    assert appointment["requestedPeriod"] == [{"start": "2026-04-01", "end": "2026-04-03"}]
+    assert appointment["minutesDuration"] == 20
+
+
+@pytest.mark.parametrize(("event", "status"), [("P01", "active"), ("P02", "inactive"), ("P06", "inactive")])
+def test_the_account_that_a_billing_message_is_about(event: str, status: str) -> None:
+    pid = segment("PID", {3: "1", 5: "Doe", 18: "ACC1^^^NORTH"})
+    found = mapped(MSH.format(kind=f"BAR^{event}", control="B-1"), pid)
+
+    assert only(found, "Account")["status"] == status

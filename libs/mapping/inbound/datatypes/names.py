@@ -3,6 +3,8 @@
 Source: v2-to-FHIR IG 1.0.0, XPN[HumanName], FN[HumanName], XPN[string].
 """
 
+from collections.abc import Sequence
+
 from libs.hl7v2.message import Segment, Value
 from libs.mapping.inbound.context import Context
 from libs.mapping.inbound.datatypes import times
@@ -55,6 +57,14 @@ def name_parts(family: Value, given: tuple[str, ...], suffix: tuple[str, ...], p
     if found := [text for part in suffix if (text := part.strip())]:
         name["suffix"] = found
     return name or None
+
+
+def spelled(names: Sequence[Element]) -> str:
+    """The first name as one text, to tell people apart who have no number; "" without a name."""
+    name = names[0] if names else {}
+    return (
+        " ".join([name.get("family", ""), *name.get("given", ()), *name.get("suffix", ())]).strip().casefold()
+    )
 
 
 def name_text(xpn: Value) -> str:

@@ -17,7 +17,7 @@ from libs.mapping.inbound.datatypes.identifiers import (
     identifier_type,
 )
 from libs.mapping.inbound.datatypes.locations import location_of_ndl
-from libs.mapping.inbound.datatypes.names import NAME_USE, name_parts
+from libs.mapping.inbound.datatypes.names import NAME_USE, name_parts, spelled
 from libs.mapping.inbound.element import Element, concept, element, extension, resource
 from libs.terminology.concept_map import concept_map
 
@@ -172,11 +172,7 @@ def _put(
     )
     if contact:
         person |= contact
-    spelled = "" if identifier or name is None else _spelled(name)
-    reference = context.put(person, identifier, context.facility, spelled)
+    key = spelled([name]) if name and not identifier else ""
+    reference = context.put(person, identifier, context.facility, key)
     context.seen[seen] = reference
     return reference
-
-
-def _spelled(name: Element) -> str:
-    return " ".join([name.get("family", ""), *name.get("given", ()), *name.get("suffix", ())]).casefold()

@@ -15,7 +15,7 @@ def siu(group: Patient, context: Context) -> list[Reference]:
     if about is not None:
         allergies_and_coverage(group, context, about)
         obx.loose_observations(group.results, context, about)
-    scheduled = context.message.all("SCH") or context.message.all("ARQ")
     segments = context.message.segments
-    found = [sch.appointment(one, context, about, segments) for one in scheduled if one.name == "SCH"]
+    found = [sch.appointment(one, context, about, segments) for one in context.message.all("SCH")]
+    found += [sch.requested(one, context, about, segments) for one in context.message.all("ARQ")]
     return found or (about.focus() if about else [])

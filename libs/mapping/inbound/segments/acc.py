@@ -10,7 +10,7 @@ from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_conc
 from libs.mapping.inbound.datatypes.contacts import address
 from libs.mapping.inbound.datatypes.locations import location
 from libs.mapping.inbound.datatypes.practitioners import practitioner, practitioners
-from libs.mapping.inbound.element import Element, concept, element, resource
+from libs.mapping.inbound.element import Element, code_key, concept, element, resource
 
 ACC_FIELDS = frozenset({1, 2, 3, 5, 6, 7, 8, 10, 11, 12})
 PDA_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9})
@@ -59,7 +59,6 @@ def death(pda: Segment, context: Context, subject: Subject) -> None:
     """PDA: the causes of death, its certification, the autopsy and whether there was a coroner."""
     context.use(pda, PDA_FIELDS)
     for cause in codeable_concepts(context, pda, 1):
-        first = cause.get("coding", [{}])[0]
         context.put(
             resource(
                 "Condition",
@@ -71,7 +70,7 @@ def death(pda: Segment, context: Context, subject: Subject) -> None:
             None,
             subject.key,
             "cause-of-death",
-            str(first.get("code") or cause.get("text", "")),
+            *code_key(cause),
         )
     place = location(context, pda, 2)
     signed = times.date_time(context, pda, 4)

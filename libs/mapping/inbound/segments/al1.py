@@ -8,7 +8,7 @@ from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import code_text, codeable_concept, concept_of
-from libs.mapping.inbound.element import Element, concept, element, resource
+from libs.mapping.inbound.element import Element, code_key, concept, element, resource
 from libs.terminology.concept_map import concept_map
 
 FIELDS = frozenset({1, 2, 3, 4, 5, 6})
@@ -39,13 +39,7 @@ def allergy(al1: Segment, context: Context, patient: Reference) -> Reference | N
         onsetDateTime=times.date_time(context, al1, 6),
         reaction=_reactions(al1, context, context.code(SEVERITY, severity, al1, 4)),
     )
-    return context.put(found, None, patient["reference"], *allergen(code))
-
-
-def allergen(code: Element) -> tuple[str, str]:
-    """What tells one allergen from another: its code, else its text."""
-    first = code.get("coding", [{}])[0]
-    return str(first.get("system", "")), str(first.get("code") or code.get("text", "")).casefold()
+    return context.put(found, None, patient["reference"], *code_key(code))
 
 
 def _reactions(al1: Segment, context: Context, severity: str | None) -> list[Element]:

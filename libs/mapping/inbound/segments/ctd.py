@@ -8,7 +8,7 @@ from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.datatypes.codes import codeable_concept
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
 from libs.mapping.inbound.datatypes.identifiers import cx_identifier
-from libs.mapping.inbound.datatypes.names import human_names
+from libs.mapping.inbound.datatypes.names import human_names, spelled
 from libs.mapping.inbound.element import resource
 from libs.mapping.inbound.segments.nk1 import CONTACT_ROLE
 
@@ -31,8 +31,7 @@ def contact(ctd: Segment, context: Context, patient: Reference) -> Reference | N
         telecom=telecoms(context, ctd, 5),
         address=addresses(context, ctd, 3),
     )
-    spelled = " ".join([names[0].get("family", ""), *names[0].get("given", ())]).casefold()
-    return context.put(found, None, patient["reference"], spelled, ctd.text(1).strip())
+    return context.put(found, None, patient["reference"], spelled(names), ctd.text(1).strip())
 
 
 def account(blg: Segment, context: Context, patient: Reference) -> Reference | None:

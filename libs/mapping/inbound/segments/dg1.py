@@ -10,7 +10,7 @@ from libs.mapping.inbound.datatypes.codes import codeable_concept
 from libs.mapping.inbound.datatypes.identifiers import ei_identifier
 from libs.mapping.inbound.datatypes.numbers import positive_integer
 from libs.mapping.inbound.datatypes.practitioners import practitioner
-from libs.mapping.inbound.element import Element, concept, element, extension, resource
+from libs.mapping.inbound.element import Element, code_key, concept, element, extension, resource
 from libs.terminology.concept_map import concept_map
 
 FIELDS = frozenset({1, 3, 4, 5, 6, 15, 16, 19, 20, 21})
@@ -52,7 +52,7 @@ def condition(
         found,
         identifier,
         (encounter or patient)["reference"],
-        *_code_key(code),
+        *code_key(code),
         dg1.text(6).strip(),
     )
 
@@ -61,8 +61,3 @@ def diagnosis(dg1: Segment, context: Context, stated: Reference) -> Element:
     """DG1[Encounter]: the Encounter.diagnosis that refers to the Condition."""
     use = codeable_concept(context, dg1, 6, DIAGNOSIS_TYPE)
     return element(condition=stated, use=use, rank=positive_integer(dg1.text(15)))
-
-
-def _code_key(code: Element) -> tuple[str, str]:
-    first = code.get("coding", [{}])[0]
-    return str(first.get("system", "")), str(first.get("code") or code.get("text", "")).casefold()

@@ -13,7 +13,7 @@ from libs.mapping.inbound.datatypes.identifiers import ei_identifier, facility_u
 from libs.mapping.inbound.datatypes.numbers import decimal
 from libs.mapping.inbound.datatypes.organizations import organization, organization_of_cwe
 from libs.mapping.inbound.datatypes.practitioners import practitioner, practitioners
-from libs.mapping.inbound.element import Element, element, resource
+from libs.mapping.inbound.element import Element, code_key, element, resource
 
 FIELDS = frozenset({1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 13, 19, 20, 22, 23, 24, 25, 29, 32, 33, 43})
 _STATUS = {
@@ -75,7 +75,6 @@ def _procedure(ft1: Segment, context: Context, subject: Subject) -> Reference | 
     code = codeable_concept(context, ft1, 25)
     if code is None:
         return None
-    first = code.get("coding", [{}])[0]
     when = times.date_time_of(context, ft1.text(4), ft1, 4)
     found = resource(
         "Procedure",
@@ -88,8 +87,7 @@ def _procedure(ft1: Segment, context: Context, subject: Subject) -> Reference | 
         reasonCode=codeable_concepts(context, ft1, 19),
     )
     anchor = (subject.encounter or subject.patient)["reference"]
-    named = (str(first.get("system", "")), str(first.get("code") or code.get("text", "")).casefold())
-    return context.put(found, None, anchor, *named, ft1.text(4))
+    return context.put(found, None, anchor, *code_key(code), ft1.text(4))
 
 
 def _dispense(ft1: Segment, context: Context, subject: Subject) -> Reference | None:

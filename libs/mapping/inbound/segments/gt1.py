@@ -9,7 +9,7 @@ from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
 from libs.mapping.inbound.datatypes.identifiers import cx_identifiers
-from libs.mapping.inbound.datatypes.names import human_names
+from libs.mapping.inbound.datatypes.names import human_names, spelled
 from libs.mapping.inbound.element import resource
 from libs.mapping.inbound.segments.nk1 import RELATIONSHIP
 from libs.mapping.inbound.segments.pid import SEX
@@ -38,6 +38,4 @@ def guarantor(gt1: Segment, context: Context, patient: Reference) -> Reference |
     )
     if numbers:
         return context.put(found, None, patient["reference"], numbers[0]["system"], numbers[0]["value"])
-    name = names[0]
-    spelled = " ".join([name.get("family", ""), *name.get("given", ())]).casefold()
-    return context.put(found, None, patient["reference"], spelled, gt1.text(11).strip())
+    return context.put(found, None, patient["reference"], spelled(names), gt1.text(11).strip())

@@ -8,8 +8,8 @@ from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import code_text, codeable_concept, codeable_concepts
 from libs.mapping.inbound.datatypes.identifiers import ei_identifier
-from libs.mapping.inbound.element import Element, concept, element, resource
-from libs.mapping.inbound.segments.al1 import CATEGORY, CLINICAL, CRITICALITY, SEVERITY, TYPE, allergen
+from libs.mapping.inbound.element import Element, code_key, concept, element, resource
+from libs.mapping.inbound.segments.al1 import CATEGORY, CLINICAL, CRITICALITY, SEVERITY, TYPE
 
 FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 17, 27})
 VERIFICATION = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verification"
@@ -49,7 +49,7 @@ def allergy(iam: Segment, context: Context, patient: Reference) -> Reference | N
         if reactions
         else [],
     )
-    return context.put(found, None, patient["reference"], *allergen(code))
+    return context.put(found, None, patient["reference"], *code_key(code))
 
 
 def _code(iam: Segment, context: Context) -> Element | None:

@@ -10,7 +10,7 @@ from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import code_system, codeable_concept
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
 from libs.mapping.inbound.datatypes.identifiers import TYPE_SYSTEM, cx_identifiers
-from libs.mapping.inbound.datatypes.names import human_names
+from libs.mapping.inbound.datatypes.names import human_names, spelled
 from libs.mapping.inbound.datatypes.numbers import positive_integer
 from libs.mapping.inbound.datatypes.organizations import organization, organization_of
 from libs.mapping.inbound.element import DATA_ABSENT, Element, coding, concept, element, resource
@@ -99,7 +99,6 @@ def _subscriber(in1: Segment, in2: Segment | None, context: Context, patient: Re
     names = human_names(context, in1, 16)
     if not names:
         return None
-    name = names[0]
     relationship = codeable_concept(context, in1, 17, RELATIONSHIP)
     person = resource(
         "RelatedPerson",
@@ -111,8 +110,7 @@ def _subscriber(in1: Segment, in2: Segment | None, context: Context, patient: Re
         address=addresses(context, in1, 19),
         telecom=telecoms(context, in2, 63, "home") if in2 is not None else [],
     )
-    spelled = " ".join([name.get("family", ""), *name.get("given", ())]).casefold()
-    return context.put(person, None, patient["reference"], spelled, in1.text(17).strip())
+    return context.put(person, None, patient["reference"], spelled(names), in1.text(17).strip())
 
 
 def _classes(in1: Segment) -> list[Element]:

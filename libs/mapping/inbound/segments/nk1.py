@@ -10,7 +10,7 @@ from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
 from libs.mapping.inbound.datatypes.identifiers import TYPE_SYSTEM, US_SSN, cx_identifiers
-from libs.mapping.inbound.datatypes.names import human_names
+from libs.mapping.inbound.datatypes.names import human_names, spelled
 from libs.mapping.inbound.datatypes.organizations import organization_of
 from libs.mapping.inbound.element import Element, concept, element, resource
 from libs.mapping.inbound.segments.pid import SEX
@@ -73,9 +73,7 @@ def _key(identifiers: list[Element], names: list[Element], nk1: Segment) -> tupl
         return identifiers[0]["system"], identifiers[0]["value"]
     if not names:
         return "", nk1.text(3).strip(), nk1.text(1)
-    name = names[0]
-    spelled = " ".join([name.get("family", ""), *name.get("given", ())]).casefold()
-    return spelled, nk1.text(3).strip()
+    return spelled(names), nk1.text(3).strip()
 
 
 def _relationships(nk1: Segment, context: Context) -> list[Element]:

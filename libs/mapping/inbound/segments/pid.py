@@ -19,7 +19,7 @@ from libs.mapping.inbound.datatypes.identifiers import (
 )
 from libs.mapping.inbound.datatypes.names import human_names, name_text
 from libs.mapping.inbound.datatypes.numbers import positive_integer
-from libs.mapping.inbound.element import Element, concept, element, extension, resource
+from libs.mapping.inbound.element import Element, concept, element, extension, resource, words
 from libs.mapping.inbound.identity import preferred
 from libs.terminology.concept_map import concept_map
 
@@ -53,6 +53,9 @@ _US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
 _CDC_RACE = "urn:oid:2.16.840.1.113883.6.238"
 _OMB = frozenset({"1002-5", "2028-9", "2054-5", "2076-8", "2106-3", "2131-1", "2135-2", "2186-5"})
 _CDC_CODE = re.compile(r"\d{4}-\d$")
+
+
+_CLOSING = frozenset({"P02", "P06"})  # BAR: the account is purged, or ended
 
 
 def patient(pid: Segment, context: Context) -> Element:
@@ -130,6 +133,10 @@ def account(pid: Segment, context: Context, subject: Reference) -> Reference | N
     number = account_number(pid, context)
     if number is None:
         return None
+    if context.event in _CLOSING:
+        return context.put(
+            resource("Account", identifier=[number], status="inactive", subject=[subject]), number
+        )
     return context.put(
         resource("Account", identifier=[number], status="active", subject=[subject]), number, keep=("status",)
     )
@@ -214,11 +221,11 @@ def _us_core(pid: Segment, context: Context) -> list[Element]:
     for field, name in ((10, "race"), (22, "ethnicity")):
         codes = codeable_concepts(context, pid, field, table="0005" if field == 10 else "0189")
         if parts := [part for code in codes for part in _category(code)]:
-            texts = [_words(code) for code in codes]
+            texts = [words(code) for code in codes]
             parts.append({"url": "text", "valueString": "; ".join(texts)})
             found.append({"url": _US_CORE + name, "extension": parts})
         elif codes:
-            text = {"url": "text", "valueString": "; ".join(_words(code) for code in codes)}
+            text = {"url": "text", "valueString": "; ".join(words(code) for code in codes)}
             found.append({"url": _US_CORE + name, "extension": [text]})
     return found
 
@@ -232,8 +239,3 @@ def _category(code: Element) -> list[Element]:
         for one in code.get("coding", ())[:1]
         if _CDC_CODE.match(one["code"])
     ]
-
-
-def _words(code: Element) -> str:
-    first = code.get("coding", [{}])[0]
-    return str(code.get("text") or first.get("display") or first.get("code", ""))

@@ -14,7 +14,7 @@ from libs.mapping.inbound.datatypes.identifiers import ei_identifier
 from libs.mapping.inbound.datatypes.locations import location
 from libs.mapping.inbound.datatypes.numbers import decimal
 from libs.mapping.inbound.datatypes.practitioners import practitioners
-from libs.mapping.inbound.element import Element, concept, element, resource
+from libs.mapping.inbound.element import Element, code_key, concept, element, resource
 from libs.mapping.inbound.segments.role import Part
 
 FIELDS = frozenset({1, 3, 4, 5, 6, 7, 8, 11, 12, 15, 16, 19, 20, 23, 25})
@@ -61,15 +61,7 @@ def procedure(
         reasonCode=codeable_concepts(context, pr1, 15),
         **performed,
     )
-    first = code.get("coding", [{}])[0]
-    return context.put(
-        found,
-        identifier,
-        (encounter or patient)["reference"],
-        str(first.get("system", "")),
-        str(first.get("code") or code.get("text", "")).casefold(),
-        pr1.text(5),
-    )
+    return context.put(found, identifier, (encounter or patient)["reference"], *code_key(code), pr1.text(5))
 
 
 def _code(pr1: Segment, context: Context) -> Element:

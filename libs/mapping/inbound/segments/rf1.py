@@ -12,7 +12,7 @@ from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_conc
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
 from libs.mapping.inbound.datatypes.identifiers import assigner, cx_identifiers, ei_identifier, facility_uri
 from libs.mapping.inbound.datatypes.locations import location
-from libs.mapping.inbound.datatypes.names import human_names
+from libs.mapping.inbound.datatypes.names import human_names, spelled
 from libs.mapping.inbound.datatypes.organizations import organization
 from libs.mapping.inbound.datatypes.practitioners import practitioners
 from libs.mapping.inbound.element import Element, concept, element, resource
@@ -73,9 +73,7 @@ def provider(prd: Segment, context: Context) -> Reference | None:
         address=addresses(context, prd, 3),
         telecom=telecoms(context, prd, 5),
     )
-    name = names[0] if names else {}
-    spelled = " ".join([name.get("family", ""), *name.get("given", ())]).casefold()
-    return context.put(found, numbers[0] if numbers else None, context.facility, spelled)
+    return context.put(found, numbers[0] if numbers else None, context.facility, spelled(names))
 
 
 def _numbers(prd: Segment, context: Context) -> list[Element]:

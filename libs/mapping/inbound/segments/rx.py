@@ -13,7 +13,7 @@ from libs.mapping.inbound.datatypes.numbers import decimal, units
 from libs.mapping.inbound.datatypes.organizations import organization_of_cwe
 from libs.mapping.inbound.datatypes.practitioners import practitioner
 from libs.mapping.inbound.datatypes.timing import priority, timing_of_tq, timing_of_tq1
-from libs.mapping.inbound.element import DATA_ABSENT, Element, concept, element, resource
+from libs.mapping.inbound.element import DATA_ABSENT, Element, concept, element, resource, words
 from libs.mapping.inbound.order_numbers import Numbers
 from libs.mapping.inbound.segments import orc, role
 from libs.mapping.inbound.segments.nte import notes
@@ -126,7 +126,7 @@ def _dosage(order: Order, rx: Segment, fields: tuple[int, ...], context: Context
         codeable_concepts(context, rx, 21) if rx.name == "RXE" else []
     )
     instructions += [{"text": text} for tq1 in order.all("TQ1") if (text := tq1.text(10).strip())]
-    text = "; ".join(one.get("text") or _display(one) for one in instructions)
+    text = "; ".join(words(one) for one in instructions)
     timing, as_stated = _timing(order, rx, context)
     found = element(
         text=text or as_stated,
@@ -237,8 +237,3 @@ def _prescription(rx: Segment, context: Context) -> list[Element]:
             "value": number,
         }
     ]
-
-
-def _display(code: Element) -> str:
-    first = code.get("coding", [{}])[0]
-    return str(first.get("display") or first.get("code", ""))

@@ -10,18 +10,19 @@ from itertools import takewhile
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
-from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts, concept_of
+from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
 from libs.mapping.inbound.datatypes.contacts import telecoms
 from libs.mapping.inbound.datatypes.identifiers import ei_identifier
 from libs.mapping.inbound.datatypes.locations import location
 from libs.mapping.inbound.datatypes.numbers import positive_integer
 from libs.mapping.inbound.datatypes.practitioners import practitioner_of
 from libs.mapping.inbound.datatypes.timing import minutes
-from libs.mapping.inbound.element import Element, concept, element, resource
+from libs.mapping.inbound.element import Element, concept, element, resource, words
 from libs.mapping.inbound.segments.nte import notes
 from libs.terminology.concept_map import concept_map
 
 FIELDS = frozenset({1, 2, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 19, 20, 21, 22, 25, 26, 27})
+ARQ_FIELDS = frozenset({1, 2, 6, 7, 8, 9, 10, 11})
 SERVICE_FIELDS = frozenset({1, 3, 4, 7, 8})
 RESOURCE_FIELDS = frozenset({1, 3, 4})
 NTE_FIELDS = frozenset({1, 3})
@@ -77,6 +78,32 @@ def appointment(
     return context.put(found, None, "appointment", context.facility, number)
 
 
+def requested(
+    arq: Segment, context: Context, subject: Subject | None, segments: Sequence[Segment]
+) -> Reference:
+    """ARQ as an Appointment that is asked for; a request to cancel one (S04) makes it cancelled."""
+    context.use(arq, ARQ_FIELDS)
+    placer = ei_identifier(context, arq.first(1), "PLAC", "placer-appointment")
+    filler = ei_identifier(context, arq.first(2), "FILL", "filler-appointment")
+    services = [one for one in segments if one.name == "AIS"]
+    period = times.period(context, arq.first(11), arq, 11)
+    found = resource(
+        "Appointment",
+        identifier=[one for one in (placer, filler) if one],
+        status=_REQUESTED.get(context.event, "proposed"),
+        serviceType=[code for one in services for code in _service(one, context)],
+        appointmentType=codeable_concept(context, arq, 8, KIND),
+        reasonCode=codeable_concepts(context, arq, 7, REASON) + codeable_concepts(context, arq, 6),
+        requestedPeriod=[period] if period else [],
+        minutesDuration=_duration(arq),
+        comment=_comment(segments, context),
+        participant=_participants(None, context, subject, segments),
+    )
+    identifier = filler or placer
+    number = identifier["value"] if identifier else context.control_id
+    return context.put(found, None, "appointment", context.facility, number, keep=("status",))
+
+
 def service_requests(
     sch: Segment, context: Context, subject: Subject, segments: Sequence[Segment]
 ) -> list[Reference]:
@@ -111,6 +138,7 @@ _PARTICIPATION = {
     "cancelled": "declined",
     "entered-in-error": "declined",
 }
+_REQUESTED = {"S04": "cancelled", "S05": "cancelled", "S06": "entered-in-error"}  # SRM
 _REQUEST = {"cancelled": "revoked", "entered-in-error": "entered-in-error", "fulfilled": "completed"}
 
 
@@ -185,7 +213,7 @@ def _orders(sch: Segment, context: Context) -> list[Element]:
 
 
 def _participants(
-    sch: Segment, context: Context, subject: Subject | None, segments: Sequence[Segment]
+    sch: Segment | None, context: Context, subject: Subject | None, segments: Sequence[Segment]
 ) -> list[Element]:
     found: list[Element] = []
     if subject is not None:
@@ -193,7 +221,7 @@ def _participants(
     for segment in segments:
         if segment.name in {"AIP", "AIL", "AIG"}:
             found += _resource(segment, context)
-    for field, telecom, place, role in _CONTACTS:
+    for field, telecom, place, role in _CONTACTS if sch is not None else ():
         for xcn in sch.repetitions(field):
             if person := practitioner_of(context, xcn, sch, field):
                 actor = _contact(sch, context, person, telecom, place)
@@ -218,7 +246,8 @@ def _resource(segment: Segment, context: Context) -> list[Element]:
     if segment.name == "AIL":
         place = location(context, segment, 3)
         return [common | {"actor": place}] if place else []
-    return [common | {"actor": _equipment(segment, context)}] if segment.first(3) else []
+    thing = _equipment(segment, context)
+    return [common | {"actor": thing}] if thing else []
 
 
 def _contact(sch: Segment, context: Context, person: Reference, telecom: int, place: int) -> Reference:
@@ -232,12 +261,12 @@ def _contact(sch: Segment, context: Context, person: Reference, telecom: int, pl
     return context.put(found, None, person["reference"], where["reference"] if where else "")
 
 
-def _equipment(aig: Segment, context: Context) -> Reference:
-    """AIG-3: a thing, known by its code."""
-    code = concept_of(context, aig.first(3), aig, 3) or {}
-    first = code.get("coding", [{}])[0]
-    number = str(first.get("code") or code.get("text", ""))
-    name = str(first.get("display") or code.get("text") or number)
+def _equipment(aig: Segment, context: Context) -> Reference | None:
+    """AIG-3: a thing, known by its code; None when it names none."""
+    name = words(codeable_concept(context, aig, 3) or {})
+    number = aig.text(3).strip() or name
+    if not number:
+        return None
     identifier = {"system": context.local("equipment", context.facility), "value": number}
     return context.put(
         resource(
