@@ -68,7 +68,7 @@ def appointment(
             *_orders(sch, context),
             *(service_requests(sch, context, subject, segments) if subject else []),
         ],
-        participant=_participants(sch, context, subject, segments),
+        participant=_participants(context, subject, segments, _contacts(sch, context)),
     )
     identifier = filler or placer
     stated = sch.first(2) if filler else sch.first(1)
@@ -97,11 +97,12 @@ def requested(
         requestedPeriod=[period] if period else [],
         minutesDuration=_duration(arq),
         comment=_comment(segments, context),
-        participant=_participants(None, context, subject, segments),
+        participant=_participants(context, subject, segments),
     )
     identifier = filler or placer
     number = identifier["value"] if identifier else context.control_id
-    return context.put(found, None, "appointment", context.facility, number, keep=("status",))
+    kept = ("status",) if found["status"] == "proposed" else ()
+    return context.put(found, None, "appointment", context.facility, number, keep=kept)
 
 
 def service_requests(
@@ -213,20 +214,31 @@ def _orders(sch: Segment, context: Context) -> list[Element]:
 
 
 def _participants(
-    sch: Segment | None, context: Context, subject: Subject | None, segments: Sequence[Segment]
+    context: Context, subject: Subject | None, segments: Sequence[Segment], contacts: Sequence[Element] = ()
 ) -> list[Element]:
+    """The patient, the resources (AIP, AIL, AIG) and the contacts; FHIR needs at least one participant."""
     found: list[Element] = []
     if subject is not None:
         found.append({"actor": subject.patient, "status": "accepted"})
     for segment in segments:
         if segment.name in {"AIP", "AIL", "AIG"}:
             found += _resource(segment, context)
-    for field, telecom, place, role in _CONTACTS if sch is not None else ():
-        for xcn in sch.repetitions(field):
-            if person := practitioner_of(context, xcn, sch, field):
-                actor = _contact(sch, context, person, telecom, place)
-                found.append(element(type=[role] if role else [], actor=actor, status="accepted"))
+    found += contacts
     return found or [{"type": [concept(PARTICIPANT, "SBJ", "subject")], "status": "needs-action"}]
+
+
+def _contacts(sch: Segment, context: Context) -> list[Element]:
+    """SCH-12, SCH-16 and SCH-20: the people to talk to."""
+    return [
+        element(
+            type=[role] if role else [],
+            actor=_contact(sch, context, person, telecom, place),
+            status="accepted",
+        )
+        for field, telecom, place, role in _CONTACTS
+        for xcn in sch.repetitions(field)
+        if (person := practitioner_of(context, xcn, sch, field))
+    ]
 
 
 def _resource(segment: Segment, context: Context) -> list[Element]:
