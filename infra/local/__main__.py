@@ -38,7 +38,8 @@ def main() -> None:
     home: Path = arguments.parse_args().folder.absolute()
     settings = load(LocalSettings)
     for number in SIGNALS:
-        signal.signal(number, _stop)
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, _stop)
     try:
         with folder.held(home):
             run(settings, home, show=os.environ.get("DEMO") != "0")
@@ -59,14 +60,14 @@ def run(settings: LocalSettings, home: Path, *, show: bool) -> NoReturn:
         database_url = servers.database_url(settings, home, supervisor)
         redis_url = servers.redis_url(settings, home, supervisor)
         upgrade(database_url)
-        key = api_key(home, database_url)
+        key = api_key(home, database_url, settings.default_organization or "default")
 
         environment = service_environment(settings, home, database_url, redis_url)
         supervisor.start([Service(kind, settings, home, environment) for kind in SERVICES])
         told = facts(settings, database_url, redis_url, key)
-        if show:
+        if show and settings.default_organization:
             demo.show(settings, key, say)
-        print(_summary(told, home), flush=True)
+        write(_summary(told, home))
         supervisor.watch(lambda pids: folder.write_env(home, {**told, "EHR_PIDS": pids}))
     finally:
         for number in SIGNALS:  # a second Ctrl-C must not interrupt the stopping
@@ -76,8 +77,12 @@ def run(settings: LocalSettings, home: Path, *, show: bool) -> NoReturn:
 
 
 def say(text: str) -> None:
+    write(f"ehrconnect: {text}")
+
+
+def write(text: str) -> None:
     with suppress(BrokenPipeError):  # whoever listened has left; that is no reason to stop
-        print(f"ehrconnect: {text}", flush=True)
+        print(text, flush=True)
 
 
 def _summary(told: Mapping[str, str], home: Path) -> str:

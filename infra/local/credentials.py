@@ -6,9 +6,7 @@ from pathlib import Path
 
 from infra.local.folder import write_private
 from libs.store.engine import open_async_pool, open_pool, transaction
-from libs.store.organizations import authenticate, create_client
-
-ORGANIZATION = "default"
+from libs.store.organizations import authenticate, create_client, create_organization
 
 
 def server_password(home: Path) -> str:
@@ -16,18 +14,20 @@ def server_password(home: Path) -> str:
     return _kept(home / "server-password") or _keep(home / "server-password", secrets.token_hex(16))
 
 
-def api_key(home: Path, database_url: str) -> str:
-    """A key of the default organization that this database accepts: the kept one, or a new one."""
+def api_key(home: Path, database_url: str, organization: str) -> str:
+    """A key of the organization that this database accepts: the kept one, or a new one."""
     kept = _kept(home / "api-key")
-    if kept and asyncio.run(_accepts(database_url, kept)):
+    if kept and asyncio.run(_accepts(database_url, kept, organization)):
         return kept
-    with open_pool(database_url, 1) as pool, transaction(pool, ORGANIZATION) as connection:
-        return _keep(home / "api-key", create_client(connection, ORGANIZATION, "make run"))
+    with open_pool(database_url, 1) as pool, transaction(pool, organization) as connection:
+        create_organization(connection, organization, organization)  # unless it is there
+        return _keep(home / "api-key", create_client(connection, organization, "make run"))
 
 
-async def _accepts(database_url: str, key: str) -> bool:
+async def _accepts(database_url: str, key: str, organization: str) -> bool:
     async with open_async_pool(database_url, 1) as pool:
-        return await authenticate(pool, key) is not None
+        principal = await authenticate(pool, key)
+    return principal is not None and principal.organization == organization
 
 
 def _kept(path: Path) -> str | None:

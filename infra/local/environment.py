@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from infra.local.certificate import self_signed
 from libs.settings import Port, ServiceSettings
@@ -18,6 +18,8 @@ class LocalSettings(ServiceSettings):
     gateway_http_port: Port = 2580
     fhir_port: Port = 8000
     transformer_port: Port = 9101
+    # "": messages of unknown senders are refused
+    default_organization: str = Field("default", pattern=r"^([a-z0-9][a-z0-9-]{0,62})?$")
     database_url: SecretStr | None = None  # None: an embedded PostgreSQL
     redis_url: SecretStr | None = None  # None: an embedded Redis
 
