@@ -9,6 +9,7 @@ from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.messages.adt import acts_of_care
 from libs.mapping.inbound.messages.orders import write_orders
+from libs.mapping.inbound.messages.oru import write_reports
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
 from libs.mapping.inbound.segments import ft1, obx, pid, prb, stf
 from libs.mapping.inbound.structure import Patient
@@ -47,7 +48,7 @@ def ref(group: Patient, context: Context) -> list[Reference]:
     allergies_and_coverage(group, context, about)
     acts_of_care(group, context, about)
     obx.loose_observations(group.results, context, about)
-    write_orders(group, context, about)
+    write_reports(group, context, about)  # the results that go with the referral
     return about.focus()
 
 

@@ -36,8 +36,8 @@ def specimens(order: Order, numbers: Numbers, context: Context, patient: Referen
     An examination by imaging has none.
     """
     if order.specimens:
-        collector = _collector(order, context)
-        return [specimen(spm, numbers, context, patient, collector) for spm in order.specimens]
+        of_obr = _of_obr(order, context)
+        return [specimen(spm, numbers, context, patient, of_obr) for spm in order.specimens]
     obr = order.detail
     if obr is None or obr.name != "OBR" or obr.text(24).strip() in IMAGING:
         return []
@@ -45,9 +45,9 @@ def specimens(order: Order, numbers: Numbers, context: Context, patient: Referen
 
 
 def specimen(
-    spm: Segment, numbers: Numbers, context: Context, patient: Reference, collector: Reference | None = None
+    spm: Segment, numbers: Numbers, context: Context, patient: Reference, of_obr: Element
 ) -> Reference:
-    """SPM[Specimen]; who collected it only OBR says (OBR-10)."""
+    """SPM[Specimen]; `of_obr` is what the OBR says of the collection, which SPM may state itself."""
     context.use(spm, FIELDS)
     identifiers = _numbers(context, spm.first(2)) + cx_identifiers(context, spm, 31, "specimen")
     shipment = ei_identifier(context, spm.first(32), "SHIP", "shipment")
@@ -66,11 +66,10 @@ def specimen(
         receivedTime=times.date_time(context, spm, 18),
         parent=[parent for value in spm.repetitions(3) if (parent := _parent(context, value, patient))],
         collection=element(
-            collector=collector,
             quantity=quantity(context, spm.first(12)),
             method=codeable_concept(context, spm, 7, METHOD),
             bodySite=codeable_concept(context, spm, 8, table="0163"),
-            **_collected(context, taken, spm),
+            **_collected(context, taken, spm, of_obr),
         ),
         container=[container] if container else [],
         condition=codeable_concepts(context, spm, 24, CONDITION)
@@ -82,12 +81,14 @@ def specimen(
     return context.put(found, identifier, *key, *([patient["reference"]] if own else []))
 
 
-def _collector(order: Order, context: Context) -> Reference | None:
+def _of_obr(order: Order, context: Context) -> Element:
+    """OBR-7, OBR-8 and OBR-10: when a specimen was collected and by whom, as parts of its collection."""
     obr = order.detail
-    if obr is None or obr.name != "OBR" or not obr.raw(10):
-        return None
-    context.use(obr, frozenset({10}))
-    return practitioner(context, obr, 10)
+    if obr is None or obr.name != "OBR":
+        return {}
+    context.use(obr, frozenset({7, 8, 10}))
+    collector = practitioner(context, obr, 10) if obr.raw(10) else None
+    return element(collector=collector, **collected(obr, context))
 
 
 def specimen_of_obr(obr: Segment, numbers: Numbers, context: Context, patient: Reference) -> Reference:
@@ -121,10 +122,14 @@ def collected(obr: Segment, context: Context) -> Element:
     return {"collectedPeriod": taken} if "end" in taken else element(collectedDateTime=taken.get("start"))
 
 
-def _collected(context: Context, taken: Value, spm: Segment) -> Element:
+def _collected(context: Context, taken: Value, spm: Segment, of_obr: Element) -> Element:
+    """SPM-17, else the time of the OBR; and the collector of the OBR."""
+    if not taken:
+        return of_obr
+    who = {"collector": of_obr["collector"]} if "collector" in of_obr else {}
     if taken.text(2):
-        return element(collectedPeriod=times.period(context, taken, spm, 17))
-    return element(collectedDateTime=times.date_time_of(context, taken.text(1), spm, 17))
+        return who | element(collectedPeriod=times.period(context, taken, spm, 17))
+    return who | element(collectedDateTime=times.date_time_of(context, taken.text(1), spm, 17))
 
 
 def _parent(context: Context, eip: Value, patient: Reference) -> Reference | None:
