@@ -42,7 +42,6 @@ def referral(rf1: Segment, providers: Sequence[Segment], context: Context, subje
         category=[_REFERRAL, *([category] if category else [])],
         priority=_PRIORITY.get(rf1.text(2).strip()),
         code=codeable_concept(context, rf1, 3, table="0281"),
-        orderDetail=codeable_concepts(context, rf1, 4, table="0282"),
         subject=subject.patient,
         encounter=subject.encounter,
         occurrencePeriod=times.between(context, rf1, 7, 8),
@@ -55,6 +54,11 @@ def referral(rf1: Segment, providers: Sequence[Segment], context: Context, subje
         reasonCode=_reasons(rf1, context),
         note=[{"text": text} for field in (24,) if (text := (rf1.text(field, 2) or rf1.text(field)).strip())],
     )
+    if details := codeable_concepts(context, rf1, 4, table="0282"):
+        if "code" in found:
+            found["orderDetail"] = details
+        else:
+            context.warn(rf1, 4, "details of a referral whose type is not named (RF1-3) are left out")
     number = identifiers[0]["value"] if identifiers else context.control_id
     return context.put(found, None, subject.key, "referral", number)
 
