@@ -22,7 +22,7 @@ CONNECTIONS = 50
 PACE = 10_000 / 60  # messages a second
 DRAINED_WITHIN = 600.0  # seconds
 MESSAGES = {"ADT": 1000, "ORU": 250}  # at most, for each second of the measurement
-READERS = 4  # connections that read without pause
+READERS = 2  # connections that read without pause, so that most of the machine is left to the messages
 
 
 def measure(seconds: float, paced_seconds: float) -> Iterator[Result]:
