@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 PATIENT_IDENTIFIER_TYPES = ("MR", "PI", "MRN", "PT", "PE", "PN", "U")  # table 0203, best first
 NO_CODES: Mapping[tuple[str, str], Mapping[str, Target]] = MappingProxyType({})
+NO_TRANSLATIONS: Mapping[str, Mapping[str, Target]] = MappingProxyType({})
 NO_ENTRIES: Mapping[str, str] = MappingProxyType({})
 
 
@@ -32,5 +33,9 @@ class MappingConfig:
     patient_identifier_types: tuple[str, ...] = PATIENT_IDENTIFIER_TYPES
     # Codes of the organization's senders, by table and map, that go before the guide's (layers.py).
     codes: Mapping[tuple[str, str], Mapping[str, Target]] = field(default_factory=lambda: NO_CODES)
+    # Codes of a local coding system, by its name in CWE-3, and what they are in a system known to others.
+    translations: Mapping[str, Mapping[str, Target]] = field(default_factory=lambda: NO_TRANSLATIONS)
+    charset: str = ""  # of a message whose MSH-18 is empty; "": as the gateway's rule for the sender has it
+    park_unmapped: bool = False  # a message with a code that no map knows waits for the map
     rules: "tuple[Rule, ...]" = ()  # what becomes of fields that no map knows (rules.py)
     jurisdiction: str = "US"  # ISO 3166 code; decides what PID-19 is a number of

@@ -157,18 +157,6 @@ class Context:
         entry = self._entries[reference["reference"]]
         _add_new(entry.resource, element(**more))
 
-    def first_of(self, resource_type: str) -> Reference | None:
-        """A reference to the first resource of that type that the message made, None without one."""
-        for entry in self._entries.values():
-            if entry.resource["resourceType"] == resource_type:
-                return {"reference": entry.full_url}
-        return None
-
-    def set(self, reference: Reference, name: str, value: Any) -> None:
-        """Give an element of a resource of this message a value; to a list it is added."""
-        known = self._entries[reference["reference"]].resource
-        known[name] = [*known.get(name, []), *value] if isinstance(value, list) else value
-
     def remove(self, reference: Reference, *elements: str) -> None:
         """State that the message deletes these elements of a resource of it."""
         entry = self._entries[reference["reference"]]

@@ -21,7 +21,7 @@ from libs.mapping.inbound.messages.others import dft, mfn, ppr, ref, rsp
 from libs.mapping.inbound.messages.siu import siu
 from libs.mapping.inbound.messages.vxu import vxu
 from libs.mapping.inbound.report import Report
-from libs.mapping.inbound.rules import apply
+from libs.mapping.inbound.ruled import apply
 from libs.mapping.inbound.segments import msh
 from libs.mapping.inbound.structure import Patient, patients
 

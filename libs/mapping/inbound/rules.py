@@ -1,25 +1,38 @@
-"""Field rules: where a sender's own fields go that no map knows, Z-segments above all.
+"""Field rules: where the fields of a sender go that no map knows, Z-segments above all.
 
-A rule names a field, an element and the data type between them; there are no scripts. It is checked
-when it is read, against FHIR's definitions, so that it cannot make an invalid resource later.
+    [[rule]]
+    from = "ZPI-3"                                # an HL7 path: one field, component or subcomponent
+    to = "Patient.extension"                      # an element of a resource, or an extension of it
+    url = "https://north.example/fhir/ward-round"
+    as = "string"                                 # may be left out where the element has one type only
+    when = { path = "ZPI-2", is = "Y" }           # may be left out
+    values = { early = "E", late = "L" }          # may be left out: what the texts of the field become
+
+There are no scripts. A rule is checked against the definitions of FHIR when it is read, so that a wrong
+path or type is refused before a message meets it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from libs.errors import Permanent
-from libs.fhir.definitions import elements, types
-from libs.hl7v2.message import Segment, Value
-from libs.hl7v2.path import BadPath, parse_path
-from libs.mapping.inbound.context import Context
-from libs.mapping.inbound.datatypes import times
-from libs.mapping.inbound.datatypes.codes import concept_of
-from libs.mapping.inbound.datatypes.identifiers import cx_identifier
-from libs.mapping.inbound.datatypes.numbers import decimal
+from libs.fhir.definitions import Element, codes, elements, primitives, types
+from libs.hl7v2.path import BadPath, Path, parse_path
 
 EXTENSION = "extension"
-_TRUE, _FALSE = frozenset({"Y", "YES", "1", "T", "TRUE"}), frozenset({"N", "NO", "0", "F", "FALSE"})
+# What a field can become; of the complex types, those that HL7 has a counterpart of.
+SIMPLE = (
+    "boolean", "code", "date", "dateTime", "decimal", "integer", "markdown", "positiveInt", "string", "time",
+    "unsignedInt", "uri", "url",
+)  # fmt: skip
+COMPLEX = ("CodeableConcept", "Coding", "Identifier")
+KINDS = (*SIMPLE, *COMPLEX)
+
+_KEYS = frozenset({"from", "to", "url", "as", "when", "values"})
+_NOT_FROM_MESSAGES = frozenset({"id", "contained", "implicitRules"})  # the server's own
+_ALL: Mapping[str, str] = MappingProxyType({})
 
 
 class BadRule(Permanent):
@@ -28,109 +41,138 @@ class BadRule(Permanent):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One field that becomes one element of the resource of a type that the message makes."""
+    """One field, and the element that it becomes of the one resource of a type that a message makes."""
 
-    segment: str
-    field: int
-    component: int
+    source: Path
+    when: tuple[Path, str] | None  # only if what is there is that text
+    values: Mapping[str, str]  # what the texts of the field become; empty: they stay
     resource: str  # "Patient"
-    element: str  # "maritalStatus", or "extension"
-    url: str  # of the extension, else ""
-    kind: str  # the data type that the field becomes
-    many: bool  # the element is a list
+    way: tuple[str, ...]  # to what holds the element: ("maritalStatus",)
+    element: str  # its name in JSON: "text", "deceasedBoolean", "extension"
+    others: tuple[str, ...]  # the other names of a choice, of which FHIR allows one
+    many: bool  # a list, to which the value is added
+    url: str  # of an extension, else ""
+    kind: str  # the data type of the value
+    binding: str | None  # the value set that a code must be of
+
+    def __str__(self) -> str:
+        return f"{self.source.segment}-{self.source.field}"
 
 
-def read_rule(stated: Mapping[str, Any]) -> Rule:
-    """The rule of a table: `from = "ZPI-3"`, `to = "Patient.active"`, `as = "boolean"`. Raises BadRule."""
-    if unknown := stated.keys() - {"from", "to", "url", "as"}:
-        raise BadRule(f"a rule has no {sorted(unknown)[0]!r}; it has from, to, as and url")
-    source, target, kind = (str(stated.get(name, "")) for name in ("from", "to", "as"))
-    try:
-        path = parse_path(source)
-    except BadPath as error:
-        raise BadRule(str(error)) from None
-    resource, _, name = target.partition(".")
+def read_rule(stated: Any) -> Rule:
+    """The rule that a [[rule]] table states. Raises BadRule."""
+    if not isinstance(stated, dict):
+        raise BadRule("rules are written as [[rule]]")
+    if unknown := sorted(stated.keys() - _KEYS):
+        raise BadRule(f"a rule has no {unknown[0]!r}; it has {', '.join(sorted(_KEYS))}")
+    path, url = _text(stated, "to"), _text(stated, "url")
+    resource, *steps = path.split(".")
     if resource not in types():
-        raise BadRule(f"{target!r} does not begin with a resource type")
-    if kind not in _READERS:
-        raise BadRule(f"{kind!r} is no data type of a rule; one of {', '.join(_READERS)}")
-    known = next((one for one in elements(resource) if one.name == name), None)
-    url = str(stated.get("url", ""))
-    if known is None or (name != EXTENSION and (known.choice or kind not in known.types)):
-        raise BadRule(f"{target} cannot hold a {kind}")
-    if (name == EXTENSION) != bool(url):
-        raise BadRule("url is for an extension, and an extension needs one")
-    return Rule(path.segment, path.field, path.component, resource, name, url, kind, known.many)
+        raise BadRule(f"to: {path!r} does not begin with a resource type of FHIR R4")
+    if not steps or steps[0] in _NOT_FROM_MESSAGES:
+        raise BadRule(f"to: {path!r} is no element that a message can state")
+    element = _element(path, resource, steps)
+    if (element.name == EXTENSION) != bool(url):
+        raise BadRule("url: an extension needs one, and nothing else has one")
+    kind = _kind(stated, path, element, steps[-1])
+    rule = Rule(
+        source=_path("from", _text(stated, "from")),
+        when=_when(stated.get("when")),
+        values=_values(stated.get("values", {}), kind, element),
+        resource=resource,
+        way=tuple(steps[:-1]),
+        element=steps[-1],
+        others=tuple(name for name in _json_names(element) if name != steps[-1]),
+        many=element.many,
+        url=url,
+        kind=kind,
+        binding=element.binding,
+    )
+    if rule.kind in COMPLEX and rule.source.subcomponent > 1:
+        raise BadRule(f"from: a subcomponent cannot become a {rule.kind}")
+    return rule
 
 
-def apply(rules: tuple[Rule, ...], context: Context) -> None:
-    """Add what the rules say to the first resource of their type; a value that does not fit is a warning."""
-    by_segment: dict[str, list[Rule]] = {}
-    for rule in rules:
-        by_segment.setdefault(rule.segment, []).append(rule)
-    for segment in context.message.segments:
-        for rule in by_segment.get(segment.name, ()):
-            _apply(rule, segment, context)
+def _element(path: str, holder: str, steps: list[str]) -> Element:
+    """The element at the end of the path. What is on the way is one of its kind: a list has no one place."""
+    for number, step in enumerate(steps):
+        found = next((one for one in elements(holder) if step in _json_names(one)), None)
+        if found is None:
+            names = ", ".join(name for one in elements(holder) for name in _json_names(one)[:1])
+            raise BadRule(f"to: {path!r}: {holder} has no element {step!r}; it has {names}")
+        if number == len(steps) - 1:
+            return found
+        if found.many or found.choice or found.types[0] in primitives():
+            raise BadRule(
+                f"to: {path!r}: nothing can be put into {step!r}, a list, a choice or a simple value"
+            )
+        holder = found.types[0]
+    raise BadRule("to: the path of an element is missing")
 
 
-def _apply(rule: Rule, segment: Segment, context: Context) -> None:
-    context.use(segment, frozenset({rule.field}))
-    stated = segment.first(rule.field)
-    value = stated if rule.component == 1 else stated.part(rule.component)
-    if not value:
-        return
-    target = context.first_of(rule.resource)
-    read = _READERS[rule.kind](context, value, segment, rule.field)
-    if target is None or read is None:
-        reason = f"the message makes no {rule.resource}" if target is None else f"the value is no {rule.kind}"
-        context.warn(segment, rule.field, f"a field rule was not applied: {reason}")
-        return
-    if rule.element == EXTENSION:
-        found: Any = [{"url": rule.url, f"value{rule.kind[0].upper()}{rule.kind[1:]}": read}]
+def _json_names(element: Element) -> list[str]:
+    if not element.choice:
+        return [element.name]
+    return [element.name + kind[0].upper() + kind[1:] for kind in element.types]
+
+
+def _kind(stated: Mapping[str, Any], path: str, element: Element, name: str) -> str:
+    kind = _text(stated, "as")
+    if element.name == EXTENSION:
+        allowed = [one for one in KINDS if one in elements("Extension")[-1].types]
+    elif element.choice:
+        allowed = [one for one in element.types if name == element.name + one[0].upper() + one[1:]]
     else:
-        found = [read] if rule.many else read
-    context.set(target, rule.element, found)
+        allowed = list(element.types)
+    possible = [one for one in allowed if one in KINDS]
+    if not possible:
+        raise BadRule(f"to: {path} is a {allowed[0]}, which no rule can make; rules make {', '.join(KINDS)}")
+    if not kind and len(possible) == 1:
+        return possible[0]
+    if kind not in possible:
+        raise BadRule(
+            f"as: {path} cannot hold a {kind or 'value of no type'}; it holds {', '.join(possible)}"
+        )
+    return kind
 
 
-Reader = Callable[[Context, Value, Segment, int], Any]
+def _values(stated: Any, kind: str, element: Element) -> Mapping[str, str]:
+    if not isinstance(stated, dict) or not all(isinstance(value, str) for value in stated.values()):
+        raise BadRule('values: must be a table of texts: { J = "true", N = "false" }')
+    if stated and kind in COMPLEX:
+        raise BadRule(f"values: texts cannot become a {kind}; use [translations] for codings")
+    allowed = _bound(element.binding)
+    for value in stated.values():
+        if allowed and value not in allowed:
+            raise BadRule(f"values: {value!r} is none of {', '.join(sorted(allowed))}")
+    return dict(stated) if stated else _ALL
 
 
-def _text(context: Context, value: Value, segment: Segment, field: int) -> str | None:
-    return value.text(1).strip() or None
+def _bound(binding: str | None) -> set[str]:
+    expansion = codes(binding) if binding else None
+    return {code for listed in expansion.values() for code in listed} if expansion else set()
 
 
-def _code(context: Context, value: Value, segment: Segment, field: int) -> str | None:
-    return " ".join(value.text(1).split()) or None
+def _when(stated: Any) -> tuple[Path, str] | None:
+    if stated is None:
+        return None
+    if not isinstance(stated, dict) or stated.keys() != {"path", "is"}:
+        raise BadRule('when: must be { path = "ZPI-2", is = "Y" }')
+    return _path("when", _text(stated, "path")), _text(stated, "is")
 
 
-def _boolean(context: Context, value: Value, segment: Segment, field: int) -> bool | None:
-    said = value.text(1).strip().upper()
-    return True if said in _TRUE else False if said in _FALSE else None
+def _path(key: str, text: str) -> Path:
+    try:
+        path = parse_path(text)
+    except BadPath as error:
+        raise BadRule(f"{key}: {error}") from None
+    if not path.segment:
+        raise BadRule(f"{key}: {text!r} must begin with a segment")
+    return path
 
 
-def _integer(context: Context, value: Value, segment: Segment, field: int) -> int | None:
-    number = decimal(value.text(1))
-    whole = number is not None and number == number.to_integral_value() and abs(number) < 2**31
-    return int(number) if number is not None and whole else None
-
-
-def _date_time(context: Context, value: Value, segment: Segment, field: int) -> str | None:
-    return times.date_time_of(context, value.text(1), segment, field)
-
-
-def _date(context: Context, value: Value, segment: Segment, field: int) -> str | None:
-    moment = _date_time(context, value, segment, field)
-    return moment[:10] if moment else None
-
-
-_READERS: dict[str, Reader] = {
-    "string": _text,
-    "code": _code,
-    "boolean": _boolean,
-    "integer": _integer,
-    "decimal": lambda context, value, segment, field: decimal(value.text(1)),
-    "date": _date,
-    "dateTime": _date_time,
-    "CodeableConcept": concept_of,
-    "Identifier": cx_identifier,
-}
+def _text(stated: Mapping[str, Any], key: str) -> str:
+    value = stated.get(key, "")
+    if not isinstance(value, str):
+        raise BadRule(f"{key}: must be a text")
+    return value

@@ -55,6 +55,8 @@ def concept_of(
     codings: list[Element] = []
     for number, triplet in enumerate(_TRIPLETS[: (len(said) + 2) // 3]):
         if found := _coding(context, said, triplet, table):
+            if context.config.translations:
+                codings += _translated(context, found["code"], _at(said, triplet[2]), segment, field)
             if number == 0 and concepts is not None:
                 codings += _mapped(context, found, segment, field, concepts)
             else:
@@ -134,6 +136,17 @@ def _coding(
     if meaning := _at(said, display):
         found["display"] = meaning
     return found
+
+
+def _translated(context: Context, code: str, system: str, segment: Segment, field: int) -> list[Element]:
+    """What the organization says that a code of a sender's own coding system is elsewhere."""
+    known = context.config.translations.get(system)
+    if known is None:
+        return []
+    target = known.get(code)
+    if target is None:
+        context.uncoded(system, code, segment, field)
+    return [coding(target.system, target.code)] if target else []
 
 
 def _at(said: list[str], number: int) -> str:
