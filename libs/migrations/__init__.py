@@ -1,5 +1,6 @@
 """Brings a database to the schema of this release."""
 
+import time
 from pathlib import Path
 
 from alembic import command
@@ -9,6 +10,7 @@ from sqlalchemy.pool import NullPool
 
 # One migration at a time in a database, however many services start together.
 _LOCK = 0x45485243_4D494752  # "EHRCMIGR"
+_LOOK_AGAIN = 0.2  # seconds
 
 # Months of history partitions that exist ahead; what falls outside goes to the default partition.
 PARTITIONS_AHEAD = 13
@@ -21,9 +23,11 @@ def upgrade(url: str) -> None:
     """
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
     with engine.connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
-        connection.commit()
-        # Only now: a lock timeout would end the wait for the other process, too.
+        # Asked for again and again: a statement that waits would hold up the other process's
+        # CREATE INDEX CONCURRENTLY, which waits for it in turn.
+        while not connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": _LOCK}):
+            connection.rollback()
+            time.sleep(_LOOK_AGAIN)
         connection.execute(text("SET lock_timeout = '5s'"))
         connection.commit()
         command.upgrade(configuration(connection), "head")

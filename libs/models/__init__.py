@@ -1,6 +1,7 @@
 """The tables, as SQLAlchemy declarations: what Alembic compares and what is not hot may query."""
 
 from libs.models.base import Base
+from libs.models.layer import MappingLayer
 from libs.models.message import DeadLetter, Message
 from libs.models.organization import ApiClient, Organization
 from libs.models.resource import Resource, Version
@@ -13,6 +14,7 @@ __all__ = [
     "DeadLetter",
     "Identifier",
     "IndexRow",
+    "MappingLayer",
     "Message",
     "NumberValue",
     "Organization",

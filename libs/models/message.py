@@ -12,7 +12,14 @@ class Message(Base):
     """One acknowledged HL7 message; its primary key is what makes a resend a no-op."""
 
     __tablename__ = "message"
-    __table_args__ = (Index("message_control_id", "org_id", "sender", "control_id"),)
+    __table_args__ = (
+        Index("message_control_id", "org_id", "sender", "control_id"),
+        Index(
+            "message_patient", "org_id", "patient_key", "received_at", "id",
+            postgresql_where=text("patient_key IS NOT NULL"),
+        ),
+        Index("message_parked", "org_id", "received_at", postgresql_where=text("status = 'parked'")),
+    )  # fmt: skip
 
     org_id: Mapped[Key] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)  # derived from sender, MSH-10 and content
@@ -22,12 +29,14 @@ class Message(Base):
     message_type: Mapped[Key]  # ADT^A01; "" when it could not be read
     received_at: Mapped[Moment]
     processed_at: Mapped[Moment]
-    status: Mapped[Key]  # transformed | dead | replaying
+    status: Mapped[Key]  # transformed | dead | replaying | parked
     raw: Mapped[bytes] = mapped_column(LargeBinary)
     charset: Mapped[Key]
     peer: Mapped[Key]
     report: Mapped[Key | None]  # JSON: what the mapping used, lost and could not code
     error: Mapped[Key | None]  # why it is dead, without content of the message
+    patient_key: Mapped[Number64 | None]  # of the patient identifier as sent (contracts.patient_key)
+    mapping_version: Mapped[int | None]  # of the organization's layers, by which it was transformed last
 
 
 class DeadLetter(Base):
