@@ -3,45 +3,11 @@
 Source: HL7 v2.5.1 chapter 2, 2.15.9.18 and table 0211.
 """
 
-import re
+from libs.hl7v2.character_sets import UnsupportedCharset, character_sets
+from libs.hl7v2.header import BOM, Header, read_header
+from libs.hl7v2.iso2022 import ESC, decode_iso2022, with_real_escapes
 
-from libs.errors import Permanent
-from libs.hl7v2.header import BOM, read_header
-from libs.hl7v2.iso2022 import ESC, decode_iso2022
-
-# By the name without spaces, dashes and a leading ISO, which senders write in many ways.
-_CODECS = {
-    **{f"8859{part}": f"iso8859-{part}" for part in range(1, 17) if part != 12},
-    "ASCII": "ascii",
-    "USASCII": "ascii",
-    "IR6": "ascii",
-    "IR13": "shift_jis",  # its single bytes are JIS X 0201
-    "IR14": "shift_jis",
-    "IR87": "iso2022_jp",
-    "IR159": "iso2022_jp_1",
-    "IR149": "euc_kr",
-    "KSX1001": "euc_kr",
-    "GB18030": "gb18030",
-    "GB180302000": "gb18030",
-    "GB2312": "gb2312",
-    "BIG5": "big5",
-    "CNS116431992": "big5",
-    "SHIFTJIS": "shift_jis",
-    "EUCJP": "euc_jp",
-    "UNICODE": "utf-8",  # the other forms of Unicode cannot travel over MLLP
-    "UNICODEUTF8": "utf-8",
-    "UTF8": "utf-8",
-    "LATIN1": "iso8859-1",
-    "CP1252": "cp1252",
-    "WINDOWS1252": "cp1252",
-}
-_SWITCHING = ("IR13", "IR14", "IR87", "IR159", "IR149")  # they reach other sets by escapes
-_WIDE = ("UTF16", "UTF32", "UCS2", "UCS4")
-_PUNCTUATION = re.compile(r"[\s_/-]+")
-
-
-class UnsupportedCharset(Permanent):
-    """MSH-18 declares UTF-16 or UTF-32, which cannot travel over MLLP; the sender must use UTF-8."""
+__all__ = ["UnsupportedCharset", "decode_message", "decode_part"]
 
 
 def decode_message(body: bytes, default: str = "") -> tuple[str, list[str]]:
@@ -52,42 +18,36 @@ def decode_message(body: bytes, default: str = "") -> tuple[str, list[str]]:
     Raises NotHL7, BadHeader, UnsupportedCharset.
     """
     header = read_header(body)
-    warnings: list[str] = []
-    declared = header.charset.decode("latin-1").split(header.delimiters.repetition)
-    codec = _codec(declared, warnings, "MSH-18") or _codec(
-        default.split("~"), warnings, "the sender's default"
-    )
     if body.startswith(BOM):
-        body, codec = body.removeprefix(BOM), "utf-8"
-    names = declared if any(declared) else default.split("~")
-    switches = len(names) > 1 or _normal(names[0]) in _SWITCHING
-    if switches:
-        body = _with_real_escapes(body, header.delimiters.escape)
-    text = _decode(body, codec, switches or ESC in body, warnings)
+        return _decode_as(body.removeprefix(BOM), header, default, "utf-8")
+    return _decode_as(body, header, default)
+
+
+def decode_part(part: bytes, header: Header, default: str = "") -> str:
+    """Some bytes of a message, a field for example, as text: in the way of `decode_message`.
+
+    Raises UnsupportedCharset.
+    """
+    return _decode_as(part, header, default)[0]
+
+
+def _decode_as(body: bytes, header: Header, default: str, mark: str = "") -> tuple[str, list[str]]:
+    """`mark` is the codec that a byte order mark tells."""
+    declared = character_sets(header.charset.decode("latin-1"), header.delimiters.repetition)
+    agreed = character_sets(default)
+    warnings = [
+        f"{source} is not in table 0211"
+        for source, sets in (("MSH-18", declared), ("the sender's default", agreed))
+        if not sets.is_known and not (sets is agreed and declared.codec)
+    ]
+    sets = declared.or_else(agreed)
+    if sets.switches:
+        body = with_real_escapes(body, header.delimiters.escape)
+    text = _decode(body, mark or sets.codec, sets.switches or ESC in body, warnings)
     if "\0" in text:
         warnings.append("NUL characters were left out of the text")
         text = text.replace("\0", "")
     return text, warnings
-
-
-def _codec(names: list[str], warnings: list[str], source: str) -> str:
-    """The codec of the default character set, the first; "" when none is declared or known.
-
-    Raises UnsupportedCharset.
-    """
-    for name in map(_normal, names):
-        if name.removeprefix("UNICODE").startswith(_WIDE):
-            raise UnsupportedCharset(f"{source} is UTF-16 or UTF-32; send UNICODE UTF-8")
-    first = _normal(names[0])
-    if not first:
-        return "ascii" if len(names) > 1 else ""
-    if first not in _CODECS:
-        warnings.append(f"{source} is not in table 0211")
-    return _CODECS.get(first, "")
-
-
-def _normal(name: str) -> str:
-    return _PUNCTUATION.sub("", name).upper().removeprefix("ISO")
 
 
 def _decode(body: bytes, codec: str, switches: bool, warnings: list[str]) -> str:
@@ -120,10 +80,3 @@ _CP1252 = [
     chr(byte) if byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else bytes([byte]).decode("cp1252")
     for byte in range(256)
 ]
-
-
-def _with_real_escapes(body: bytes, escape: str) -> bytes:
-    """The ISO 2022 sequences that were sent as `\\Cxxyy\\` and `\\Mxxyyzz\\`, as themselves."""
-    mark = re.escape(escape.encode())
-    pattern = rb"%s(?:C([0-9A-Fa-f]{4})|M([0-9A-Fa-f]{4}(?:[0-9A-Fa-f]{2})?))%s" % (mark, mark)
-    return re.sub(pattern, lambda found: ESC + bytes.fromhex((found[1] or found[2]).decode()), body)

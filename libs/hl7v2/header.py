@@ -4,6 +4,8 @@ import re
 from typing import NamedTuple
 
 from libs.hl7v2.delimiters import BadHeader, Delimiters, NotHL7, read_delimiters
+from libs.hl7v2.iso2022 import ESC
+from libs.hl7v2.multibyte import cover_header, cover_segment, cut
 
 __all__ = ["BadHeader", "Delimiters", "Header", "NotHL7", "read_header", "read_patient"]
 
@@ -50,7 +52,7 @@ def read_header(body: bytes) -> Header:
     delimiters = read_delimiters(body[start : min(end, start + 12)].decode("latin-1"))
 
     separator = body[start + 3 : start + 4]
-    fields = body[start:end].split(separator, _LAST_FIELD)[:_LAST_FIELD]
+    fields = _fields(body[start:end], delimiters)
     fields.insert(1, separator)
     fields += [b""] * (_LAST_FIELD + 1 - len(fields))
 
@@ -77,19 +79,50 @@ def read_header(body: bytes) -> Header:
     )
 
 
-def read_patient(body: bytes, header: Header) -> bytes:
-    """PID-3.1 of the first repetition, as sent; b"" when there is none, or no PID."""
-    separator = header.delimiters.field.encode()
+def read_patient(body: bytes, header: Header, default: str = "") -> bytes:
+    """PID-3.1 of the first repetition, as sent; b"" when there is none, or no PID.
+
+    `default` is the character set agreed with the sender.
+    """
+    delimiters = header.delimiters
+    separator = delimiters.field.encode()
     start = _find_segment(body, b"PID" + separator)
     if start < 0:
         return b""
     found = _SEGMENT_END.search(body, start)
-    fields = body[start : found.start() if found else len(body)].split(separator, 4)
+    line = body[start : found.start() if found else len(body)]
+    if not _is_plain(line, delimiters):
+        return _first_leaf(line, cover_segment(line, delimiters, header.charset, default), delimiters)
+    fields = line.split(separator, 4)
     if len(fields) < 4:
         return b""
-    first = fields[3].partition(header.delimiters.repetition.encode())[0]
-    component = first.partition(header.delimiters.component.encode())[0]
-    return component.partition(header.delimiters.subcomponent.encode())[0]
+    first = fields[3].partition(delimiters.repetition.encode())[0]
+    component = first.partition(delimiters.component.encode())[0]
+    return component.partition(delimiters.subcomponent.encode())[0]
+
+
+def _first_leaf(line: bytes, cover: bytes, delimiters: Delimiters) -> bytes:
+    """The same of a PID with characters of more than one byte."""
+    fields = cut(line, cover, delimiters.field, 4)
+    if len(fields) < 4:
+        return b""
+    part = fields[3]
+    for separator in (delimiters.repetition, delimiters.component, delimiters.subcomponent):
+        part = cut(*part, separator, 1)[0]
+    return part[0]
+
+
+def _fields(line: bytes, delimiters: Delimiters) -> list[bytes]:
+    """`MSH` and what follows it, up to MSH-18."""
+    if _is_plain(line, delimiters):
+        return line.split(delimiters.field.encode(), _LAST_FIELD)[:_LAST_FIELD]
+    parts = cut(line, cover_header(line, delimiters), delimiters.field, _LAST_FIELD)
+    return [part for part, _ in parts[:_LAST_FIELD]]
+
+
+def _is_plain(line: bytes, delimiters: Delimiters) -> bool:
+    """Whether every byte is a character: no others, and no escape sequence that leads to others."""
+    return line.isascii() and ESC not in line and b"%sM" % delimiters.escape.encode() not in line
 
 
 def _start(body: bytes) -> int:

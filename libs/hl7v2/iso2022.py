@@ -5,11 +5,12 @@ Source: HL7 v2.5.1 chapter 2, 2.7.2 and 2.15.9.18; ISO/IEC 2022; the registry of
 """
 
 import re
+from functools import lru_cache
 
 ESC = b"\x1b"
 
 # What each sequence designates: the codec, and by how much a byte of a run is raised to reach it.
-_LOW = {  # bytes below 0x80
+LOW = {  # bytes below 0x80
     b"(B": ("ascii", 0),
     b"(J": ("ascii", 0),  # JIS X 0201 roman; its yen sign is a backslash in HL7
     b"(I": ("shift_jis", 0x80),  # JIS X 0201 kana
@@ -21,7 +22,7 @@ _LOW = {  # bytes below 0x80
     b"$(A": ("gb2312", 0x80),
     b"$(C": ("euc_kr", 0x80),  # KS X 1001
 }
-_HIGH = {  # bytes from 0x80
+HIGH = {  # bytes from 0x80
     b")I": "shift_jis",
     b")J": "shift_jis",
     b"$)B": "euc_jp",
@@ -58,10 +59,10 @@ def decode_iso2022(data: bytes, default: str) -> str:
                 "iso2022", data, position, position + 1, "an escape sequence is cut short"
             )
         sequence, run = match.groups()
-        if sequence in _LOW:
-            low = _LOW[sequence]
-        elif sequence in _HIGH:
-            high = _HIGH[sequence]
+        if sequence in LOW:
+            low = LOW[sequence]
+        elif sequence in HIGH:
+            high = HIGH[sequence]
         elif sequence is not None:
             raise UnicodeDecodeError("iso2022", data, position, position + 1, "an unknown escape sequence")
         if run[:1] in (b"\r", b"\n"):  # the standard returns to the default before a segment ends
@@ -69,6 +70,25 @@ def decode_iso2022(data: bytes, default: str) -> str:
         text.append(_decode_run(run, low, high))
         position = match.end()
     return "".join(text)
+
+
+def with_real_escapes(data: bytes, escape: str) -> bytes:
+    """The sequences that were sent as `\\Cxxyy\\` and `\\Mxxyyzz\\`, as themselves."""
+    return sequences(escape).sub(lambda found: ESC + designation(found), data)
+
+
+def designation(sequence: re.Match[bytes]) -> bytes:
+    """What a match of `sequences` holds after its escape character, however it was sent."""
+    return sequence[1] or bytes.fromhex((sequence[2] or sequence[3]).decode())
+
+
+@lru_cache(maxsize=64)
+def sequences(escape: str) -> re.Pattern[bytes]:
+    """Finds escape sequences: as itself (group 1), as `\\Cxxyy\\` (group 2) or as `\\Mxxyyzz\\` (group 3)."""
+    mark = re.escape(escape.encode())
+    return re.compile(
+        rb"\x1b([ -/]+[0-~])|%s(?:C([0-9A-Fa-f]{4})|M([0-9A-Fa-f]{4}(?:[0-9A-Fa-f]{2})?))%s" % (mark, mark)
+    )
 
 
 def _decode_run(run: bytes, low: tuple[str, int], high: str) -> str:

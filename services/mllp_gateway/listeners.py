@@ -27,6 +27,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from libs.settings import Port
+from services.mllp_gateway.senders import CharacterSet
 from services.mllp_gateway.settings import Settings
 
 Organization = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -56,7 +57,7 @@ class Listener(BaseModel):
     address: str
     port: Port
     organization: Organization | None = None
-    charset: str = ""
+    charset: CharacterSet = ""  # what an empty MSH-18 means, unless the sender's rule says
     processing_ids: frozenset[str] = (
         frozenset()
     )  # accepted MSH-11.1, unless the sender's rule says; empty: any

@@ -4,6 +4,7 @@ import re
 
 from libs.errors import Permanent
 from libs.hl7v2.ack import AckCode, AckError
+from libs.hl7v2.character_sets import UnsupportedCharset, character_sets
 from libs.hl7v2.charset import decode_message
 from libs.hl7v2.header import BadHeader, Header, NotHL7
 from services.mllp_gateway.listeners import Listener
@@ -43,6 +44,8 @@ def check(header: Header, sender: Sender, listener: Listener) -> None:
     processing_ids = sender.processing_ids or listener.processing_ids
     if processing_ids and header.processing_id.decode("latin-1") not in processing_ids:
         raise _rejected("202", "MSH^1^11", "processing_id_not_accepted")
+    if header.charset and not _can_be_read(header):
+        raise _rejected("103", "MSH^1^18", "unsupported_charset")
     for field in sorted(sender.required):
         if not header.fields[field]:
             raise missing(field, "required_field_missing")
@@ -91,6 +94,14 @@ def storage_down() -> Refusal:
 
 def missing(field: int, reason: str) -> Refusal:
     return Refusal(AckCode.AE, AckError("101", location=f"MSH^1^{field}"), reason)
+
+
+def _can_be_read(header: Header) -> bool:
+    try:
+        character_sets(header.charset.decode("latin-1"), header.delimiters.repetition)
+    except UnsupportedCharset:
+        return False
+    return True
 
 
 def _rejected(code: str, location: str, reason: str) -> Refusal:

@@ -89,7 +89,9 @@ class Receiver:
             return
         exchange.mode = answer_mode(header)
         try:
-            sender = exchange.sender = self._rules.senders.identify(header, exchange.client.organization)
+            sender = exchange.sender = self._rules.senders.identify(
+                header, exchange.client.organization, exchange.client.listener.charset
+            )
         except UnknownSender as error:
             raise policy.unknown_sender() from error
         if sender.sequence_numbers and self._starts_sequence(header, exchange):
@@ -127,18 +129,19 @@ class Receiver:
             exchange.client.sequence.take(header.fields[13])
             exchange.expected_sequence = exchange.client.sequence.expected
         parties = header.application + b"|" + header.facility
+        charset = sender.charset or exchange.client.listener.charset
         envelope = Envelope(
             message_id=exchange.message_id,
             organization=sender.organization,
             received_at=time.time(),
             sender=parties.decode("latin-1"),
             peer=exchange.client.address,
-            charset=sender.charset or exchange.client.listener.charset,
+            charset=charset,
             body=body,
         )
         exchange.wire = envelope.to_wire()
         exchange.lane = inbound_lane(
-            sender.organization, sender.priority, read_patient(body, header) or parties
+            sender.organization, sender.priority, read_patient(body, header, charset) or parties
         )
 
     def _settle(self, exchanges: Sequence[Exchange], outcome: Outcome) -> None:

@@ -16,11 +16,13 @@ A message that no rule matches is from the default sender of the default organiz
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from libs.errors import Permanent
+from libs.hl7v2.character_sets import UnsupportedCharset, character_sets
+from libs.hl7v2.charset import decode_part
 from libs.hl7v2.header import Header
 from libs.lanes.contracts import DEFAULT_PRIORITY
 from libs.log import get_logger
@@ -30,6 +32,18 @@ _REMEMBERED = 10_000  # senders whose rule is known without a search
 log = get_logger(__name__)
 
 StorageDown = Literal["close", "AR", "AE"]
+
+
+def _known(charset: str) -> str:
+    try:
+        if character_sets(charset).is_known:
+            return charset
+    except UnsupportedCharset as error:
+        raise ValueError(str(error)) from error
+    raise ValueError("not in table 0211; write one like 8859/1 or UNICODE UTF-8")
+
+
+CharacterSet = Annotated[str, AfterValidator(_known)]  # as in MSH-18; "" for none
 
 
 class UnknownSender(Permanent):
@@ -53,7 +67,7 @@ class Sender(BaseModel):
 
     organization: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     priority: int = Field(default=DEFAULT_PRIORITY, ge=1, le=5)
-    charset: str = ""
+    charset: CharacterSet = ""  # what an empty MSH-18 means
     # `close` leaves the sender to send it again; a negative answer makes some senders drop it.
     when_storage_is_down: StorageDown = "close"
     types: frozenset[str] = frozenset()  # accepted MSH-9, `ADT` or `ADT^A01`; empty: all that HL7 defines
@@ -65,7 +79,7 @@ class Sender(BaseModel):
     required: frozenset[int] = frozenset()  # MSH fields that must be valued besides MSH-10
 
     def matches(self, parties: Sequence[str]) -> bool:
-        """Whether MSH-3 to MSH-6, as sent, are this sender's: by the whole field or its first component."""
+        """Whether MSH-3 to MSH-6 are this sender's: by the whole field or its first component."""
         wanted = (self.application, self.facility, self.receiving_application, self.receiving_facility)
         return all(
             not want or want in (got, got.partition("^")[0])
@@ -79,21 +93,22 @@ class Senders:
     def __init__(self, rules: Sequence[Sender], default: Sender | None) -> None:
         self._rules = tuple(rules)
         self._default = default
-        self._known: dict[tuple[str, str, bytes, bytes, bytes, bytes], Sender] = {}
+        self._known: dict[tuple[str, str, str, bytes, bytes, bytes, bytes, bytes], Sender] = {}
 
-    def identify(self, header: Header, organization: str) -> Sender:
-        """The sender of a message; `organization` is what the connection stands for, "" when it is for any.
+    def identify(self, header: Header, organization: str, charset: str) -> Sender:
+        """The sender of a message.
 
-        Raises UnknownSender.
+        `organization` is what the connection stands for, "" when it is for any; `charset` is what an empty
+        MSH-18 means on it. Raises UnknownSender.
         """
         component = header.delimiters.component
         key = (
-            organization, component,
+            organization, charset, component, header.charset,
             header.application, header.facility, header.receiving_application, header.receiving_facility,
         )  # fmt: skip
         sender = self._known.get(key)
         if sender is None:
-            parties = [party.decode("latin-1").replace(component, "^") for party in key[2:]]
+            parties = [_text(party, header, charset).replace(component, "^") for party in key[4:]]
             sender = self._search(parties, organization)
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
@@ -171,3 +186,10 @@ def _sender(file: Path, where: str, table: Mapping[str, Any]) -> Sender:
         problem = error.errors()[0]
         field = ".".join(str(part) for part in problem["loc"])
         raise BadSendersFile(f"{file}: {where}: {field}: {problem['msg']}") from error
+
+
+def _text(party: bytes, header: Header, charset: str) -> str:
+    try:
+        return decode_part(party, header, charset)
+    except UnsupportedCharset:  # the message is refused for it, once its sender is known
+        return party.decode("latin-1")

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.hl7v2.charset import decode_part
 from libs.hl7v2.delimiters import STANDARD
 from libs.hl7v2.header import BadHeader, Header, NotHL7, read_header, read_patient
 
@@ -117,3 +118,43 @@ def test_any_bytes_give_a_header_or_a_documented_refusal(rest: bytes) -> None:
             continue
         assert len(header.fields) == 19
         assert isinstance(read_patient(body, header), bytes)
+
+
+# In each set, characters whose second byte is a field, component, repetition and escape character.
+LOOKALIKES = [
+    ("BIG-5", "big5", "唰乞吘功"),
+    ("GB 18030-2000", "gb18030", "亅乛亊乗"),
+    ("SHIFT JIS", "shift_jis", "倒与円十"),
+    ("ISO IR13", "shift_jis", "倒与円十"),
+    ("~ISO IR87", "iso2022_jp", "処縲襖"),
+]
+
+
+@pytest.mark.parametrize(("charset", "codec", "name"), LOOKALIKES)
+def test_characters_that_hold_a_delimiter_are_not_cut(charset: str, codec: str, name: str) -> None:
+    sent = name.encode(codec)
+    body = b"MSH|^~\\&|LAB|%s^X|EHR|%s|2026||ADT^A01|17|P|2.5.1||||||%s\rPID|1|%s|4%s&x^^^H~9|\r" % (
+        sent, sent, charset.encode(), sent, sent,
+    )  # fmt: skip
+
+    header = read_header(body)
+
+    assert (header.facility, header.receiving_facility) == (sent + b"^X", sent)
+    assert (header.control_id, header.charset) == (b"17", charset.encode())
+    assert read_patient(body, header) == b"4" + sent
+    assert decode_part(header.facility, header) == name + "^X"
+
+
+def test_a_sender_whose_character_set_was_agreed_need_not_declare_it_for_its_patients() -> None:
+    body = b"MSH|^~\\&|LAB|" + "\rPID|1|唰|功4^^^H\r".encode("big5")
+
+    assert read_patient(body, read_header(body), "BIG-5") == "功4".encode("big5")
+
+
+def test_what_is_not_in_the_declared_set_is_cut_at_its_bytes() -> None:
+    body = b"MSH|^~\\&|LAB|Gen\xe8ve\x81|EHR||2026||ADT^A01|17|P|2.5.1||||||BIG-5\rPID|1||4\x81^^^H\r"
+
+    header = read_header(body)
+
+    assert (header.facility, header.control_id) == (b"Gen\xe8ve\x81", b"17")
+    assert read_patient(body, header) == b"4\x81"

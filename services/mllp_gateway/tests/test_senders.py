@@ -45,7 +45,7 @@ def read(folder: Path, content: str, default: str = "default") -> Senders:
 def test_the_first_rule_that_matches_decides(
     tmp_path: Path, application: str, facility: str, expected: tuple[str, str, int]
 ) -> None:
-    sender = read(tmp_path, RULES).identify(header(application, facility), "")
+    sender = read(tmp_path, RULES).identify(header(application, facility), "", "")
 
     assert (sender.name, sender.organization, sender.priority) == expected
 
@@ -53,17 +53,54 @@ def test_the_first_rule_that_matches_decides(
 def test_a_connection_that_stands_for_an_organization_gets_only_that_ones_rules(tmp_path: Path) -> None:
     senders = read(tmp_path, RULES)
 
-    assert senders.identify(header("LAB", "X"), "north").name == "lab"
-    south = senders.identify(header("LAB", "X"), "south")
+    assert senders.identify(header("LAB", "X"), "north", "").name == "lab"
+    south = senders.identify(header("LAB", "X"), "south", "")
     assert (south.name, south.organization) == ("default", "south")
+
+
+NAMED = """
+[[sender]]
+name = "temple"
+application = "功能"
+facility = "許"
+
+[[sender]]
+name = "south"
+facility = "Süd"
+"""
+
+
+@pytest.mark.parametrize(
+    ("charset", "codec", "default"),
+    [
+        ("BIG-5", "big5", ""),
+        ("GB 18030-2000", "gb18030", ""),
+        ("UNICODE UTF-8", "utf-8", ""),
+        ("", "utf-8", ""),
+        ("", "gb18030", "GB 18030-2000"),
+    ],
+)
+def test_rules_name_senders_in_any_script(tmp_path: Path, charset: str, codec: str, default: str) -> None:
+    text = f"MSH|^~\\&|功能^1.2^ISO|許|||||ADT^A01|1|P|2.5.1||||||{charset}\r"
+
+    sender = read(tmp_path, NAMED).identify(read_header(text.encode(codec)), "", default)
+
+    assert sender.name == "temple"
+
+
+@pytest.mark.parametrize(("charset", "codec"), [("", "cp1252"), ("", "utf-8"), ("8859/1", "latin-1")])
+def test_rules_name_senders_with_accents(tmp_path: Path, charset: str, codec: str) -> None:
+    text = f"MSH|^~\\&|LAB|Süd|||||ADT^A01|1|P|2.5.1||||||{charset}\r"
+
+    assert read(tmp_path, NAMED).identify(read_header(text.encode(codec)), "", "").name == "south"
 
 
 def test_without_a_default_organization_a_stranger_is_unknown(tmp_path: Path) -> None:
     senders = read_senders(None, "")
 
     with pytest.raises(UnknownSender):
-        senders.identify(header("LAB", "X"), "")
-    assert senders.identify(header("LAB", "X"), "north").organization == "north"
+        senders.identify(header("LAB", "X"), "", "")
+    assert senders.identify(header("LAB", "X"), "north", "").organization == "north"
 
 
 @pytest.mark.parametrize(
@@ -72,6 +109,8 @@ def test_without_a_default_organization_a_stranger_is_unknown(tmp_path: Path) ->
         ("[[sender]]\npriority = 9\n", "sender 1: priority: "),
         ("[[sender]]\norganisation = 'x'\n", "sender 1: organisation: "),
         ("[[sender]]\norganization = 'Not A Slug'\n", "sender 1: organization: "),
+        ("[[sender]]\ncharset = 'latin'\n", "sender 1: charset: "),
+        ("[default]\ncharset = 'UTF-16'\n", "default: charset: "),
         ("[other]\n", "other is neither [default] nor [[sender]]"),
         ("not toml", "Expected"),
     ],
