@@ -3,7 +3,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help install run test lint format unit bench chaos lock
+.PHONY: help install run test lint format unit bench chaos fuzz lock
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ bench: install ## Measure the system (SECONDS=10 a measurement, ONLY=name,name t
 
 chaos: install ## Kill components at random under load; prove that nothing is lost or doubled
 	@exec $(BIN)/python -m loadtests.chaos
+
+fuzz: install ## Feed broken input to the HL7 library by the million (RUNS=10000000, PROCESSES=2)
+	@exec $(BIN)/python -m loadtests.fuzz
 
 lock: install ## Update requirements.lock after a change to the dependencies (UPGRADE=1: newest versions)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml \
