@@ -31,6 +31,7 @@ def measure(seconds: float, paced_seconds: float) -> Iterator[Result]:
             rows = [_full_rate(system, redis, kind, seconds) for kind in ("ADT", "ORU")]
             yield Result("end_to_end", "End to end at full rate", rows)
             yield Result("paced", "At 10,000 messages a minute", [_paced(system, redis, paced_seconds)])
+        yield Result("fhir_read", "FHIR reads of a Patient", _reads(system, seconds))
         yield Result("memory", "Memory after that", memory.resident(system.processes()))
 
 
@@ -90,6 +91,29 @@ def _paced(system: System, redis: "Redis", seconds: float) -> Row:
         "read p95 ms": reads.p95_ms,
         "read failures": reads.failures,
     }
+
+
+def _reads(system: System, seconds: float) -> list[Row]:
+    """What the API serves when nothing else is going on."""
+    told = system.told()
+    patients = fhir_read.stored_patients(told["EHR_FHIR"], told["EHR_API_KEY"], 500)
+    figures = [
+        fhir_read.measure(
+            told["EHR_FHIR"], told["EHR_API_KEY"], patients, connections=connections, seconds=seconds / 2
+        )
+        for connections in (1, 16, 64)
+    ]
+    return [
+        {
+            "connections": one.connections,
+            "reads/s": round(one.per_second),
+            "p50 ms": one.p50_ms,
+            "p95 ms": one.p95_ms,
+            "p99 ms": one.p99_ms,
+            "failures": one.failures,
+        }
+        for one in figures
+    ]
 
 
 def waiting(redis: "Redis") -> int:
