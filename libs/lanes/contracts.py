@@ -10,11 +10,17 @@ PRIORITIES = (1, 2, 3, 4, 5)  # 1 is drained first
 DEFAULT_PRIORITY = 3
 SLOTS = 64  # lanes an organization's messages of one priority are spread over
 
+INBOUND_QUEUES = tuple(f"{INBOUND}:{priority}" for priority in PRIORITIES)
+TRANSFORMATIONS = "transformations"  # stored messages that are to be transformed again
+
 # The RQ job that drains a lane, by queue: called with (lane, job id). Dotted paths, so that only the worker
 # imports them.
-DRAINS = {f"{INBOUND}:{priority}": "services.transformer.jobs.drain" for priority in PRIORITIES}
+DRAINS = {
+    **dict.fromkeys(INBOUND_QUEUES, "services.transformer.jobs.drain"),
+    TRANSFORMATIONS: "services.transformer.jobs.transform_again",
+}
 
-INBOUND_QUEUES = tuple(DRAINS)
+TRANSFORMER_QUEUES = (*INBOUND_QUEUES, TRANSFORMATIONS)  # what is new goes before what is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +81,21 @@ def inbound_lane(organization: str, priority: int, patient: bytes) -> str:
     as sent), or the sender when there is no PID. Priority belongs to a sender rule, never to a
     message, so that what one sender says about a patient stays in one lane.
     """
-    slot = int.from_bytes(blake2b(patient, digest_size=4).digest(), "big") % SLOTS
-    return f"{INBOUND}:{priority}/{organization}/{slot}"
+    return f"{INBOUND}:{priority}/{organization}/{_slot(patient)}"
+
+
+def transformation_lane(organization: str, patient: bytes) -> str:
+    """The lane on which what is stored about a patient is transformed again; `patient` as above."""
+    return f"{TRANSFORMATIONS}/{organization}/{_slot(patient)}"
+
+
+def patient_key(patient: bytes) -> int | None:
+    """A number for the patient identifier, as sent (PID-3.1); None without one. Equal ones keep an order."""
+    return int.from_bytes(blake2b(patient, digest_size=8).digest(), "big", signed=True) if patient else None
+
+
+def _slot(patient: bytes) -> int:
+    return int.from_bytes(blake2b(patient, digest_size=4).digest(), "big") % SLOTS
 
 
 def queue_of(lane: str) -> str:

@@ -6,9 +6,11 @@ from typing import Any, Literal, cast
 
 from redis import Redis
 
-from libs.lanes.contracts import INBOUND_QUEUES
+from libs.lanes.contracts import DRAINS
 from libs.lanes.scripts import LANES
 from libs.metrics import LANE_OLDEST_SECONDS, QUEUE_DEPTH
+
+QUEUES = tuple(DRAINS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +33,17 @@ def depths(redis: Redis) -> dict[str, int]:
     return {queue.decode(): int(count) for queue, count in counts.items()}
 
 
-def oldest(redis: Redis, queues: Iterable[str] = INBOUND_QUEUES) -> dict[str, float]:
+def oldest(redis: Redis, queues: Iterable[str] = QUEUES) -> dict[str, float]:
     """Queue -> seconds since the oldest of its messages was received; 0 when it is empty."""
     return {queue: max((lane.age for lane in _lanes_of(redis, queue, "")), default=0.0) for queue in queues}
 
 
-def lanes(redis: Redis, queues: Iterable[str] = INBOUND_QUEUES, *, now: str = "") -> list[LaneState]:
+def lanes(redis: Redis, queues: Iterable[str] = QUEUES, *, now: str = "") -> list[LaneState]:
     """Every lane that holds messages, by queue and name. `now` replaces Redis's clock, in tests."""
     return [lane for queue in queues for lane in _lanes_of(redis, queue, now)]
 
 
-def publish_depths(redis: Redis, queues: Iterable[str] = INBOUND_QUEUES) -> None:
+def publish_depths(redis: Redis, queues: Iterable[str] = QUEUES) -> None:
     """Set the metrics `queue_depth` and `lane_oldest_message_seconds`."""
     waiting = depths(redis)
     for queue, age in oldest(redis, queues).items():

@@ -18,7 +18,7 @@ from libs.fhir.json import dumps, loads
 from libs.store.identity import Identifier, NotWritable, Target, condition_of, id_in, identifiers
 from libs.store.merge import Resource, dropped, merge, same
 
-Outcome = Literal["created", "updated", "unchanged"]
+Outcome = Literal["created", "updated", "unchanged", "newer"]  # newer: than what is run again
 Place = tuple[str, str]  # type, id
 
 # The references that are to be resolved: to another entry of the transaction, or by a condition. Two
@@ -57,6 +57,7 @@ class State:
     body: Resource | None = None  # without what the server adds: id, versionId, lastUpdated
     named_by: set[Identifier] = field(default_factory=set)  # conditions that found nothing and made it
     superseded: list[tuple[int, bytes]] = field(default_factory=list)  # versions made and left in this batch
+    before: Resource | None = None  # what was stored when this batch first changed it
 
     @property
     def changed(self) -> bool:
@@ -103,7 +104,9 @@ class Batch:
         owners: dict[Identifier, str],
         states: Iterable[State],
         if_match: Mapping[Place, int],
+        stated: Mapping[tuple[str, ...], datetime] | None = None,
     ) -> None:
+        """`stated` makes it a re-run: when what is run again has last been stated, by target."""
         self.owners = owners  # identifier -> id of the resource it names
         self._stored_owners = dict(owners)
         self._released: set[tuple[Identifier, str]] = set()
@@ -111,6 +114,7 @@ class Batch:
         self._stamp = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self._states = {(state.type, state.id): state for state in states}
         self._if_match = if_match
+        self._stated = stated
 
     def apply(self, requests: Sequence[Request]) -> list[Written]:
         """Do what one transaction asks. Raises NotWritable, and then the batch is of no more use."""
@@ -123,9 +127,8 @@ class Batch:
 
     def changes(self) -> list[State]:
         """The resources that have a new version, in an order that is the same for every batch."""
-        return sorted(
-            (state for state in self._states.values() if state.changed), key=lambda s: (s.type, s.id)
-        )
+        changed = (state for state in self._states.values() if state.changed and not self._came_back(state))
+        return sorted(changed, key=lambda s: (s.type, s.id))
 
     def named(self) -> list[tuple[Identifier, str]]:
         """The identifiers that name a resource since this batch, in order."""
@@ -162,6 +165,8 @@ class Batch:
         expected = self._if_match.get((state.type, state.id))
         if expected is not None and expected != state.version:
             raise VersionMismatch(f"{state.type}/{state.id} is at version {state.version}, not {expected}")
+        if self._is_newer(state, request):
+            return self._written(state, "newer")
         existed = state.exists
         if existed and request.target.only_if_none:
             return self._written(state, "unchanged")
@@ -175,7 +180,7 @@ class Batch:
         body = merge(before, stated, entry.remove, entry.keep) if existed and entry.merge else stated
         if existed and same(before, body):
             return self._written(state, "unchanged")
-        self._supersede(state, body)
+        self._supersede(state, before, body)
         state.entry_hash = entry_hash
         self._name(state, before, body)
         if not existed:
@@ -205,11 +210,27 @@ class Batch:
         text = _REFERENCE.sub(reference, request.text)
         return _URL.sub(url, text) if b'"url":"urn:uuid:' in text else text
 
-    def _supersede(self, state: State, body: Resource) -> None:
-        """Make `body` the next version of the resource."""
-        if state.changed:
+    def _is_newer(self, state: State, request: Request) -> bool:
+        """In a re-run: whether something else has changed the resource since it was stated last.
+
+        It is left alone then, because what is run again must not undo what came later.
+        """
+        if self._stated is None or state.last_updated is None or state.changed:
+            return False
+        return state.last_updated > self._stated[request.target.key]
+
+    def _came_back(self, state: State) -> bool:
+        """Whether a re-run has left the resource as it was in the end."""
+        return self._stated is not None and same(state.before, state.body)
+
+    def _supersede(self, state: State, before: Resource, body: Resource) -> None:
+        """Make `body` the next version of the resource; of a re-run only the last counts as one."""
+        if not state.changed:
+            state.before = before
+            state.version += 1
+        elif self._stated is None:
             state.superseded.append((state.version, state.content))
-        state.version += 1
+            state.version += 1
         state.deleted = False
         state.last_updated = self._now
         state.body = body

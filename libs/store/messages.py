@@ -22,6 +22,7 @@ from libs.store.engine import Conflict
 TRANSFORMED = "transformed"
 DEAD = "dead"
 REPLAYING = "replaying"
+PARKED = "parked"  # it waits for a code map; see libs.store.transformations
 
 OPEN = "open"
 REPLAYED = "replayed"
@@ -38,6 +39,8 @@ class Finished:
     control_id: str  # MSH-10; "" when it has none
     message_type: str  # ADT^A01
     report: str  # JSON
+    patient_key: int | None = None  # libs.lanes.contracts.patient_key
+    mapping_version: int = 0  # of the organization's layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Buried:
     reason: str  # name of the error
     error: str  # its text: what is wrong and where, no content of the message
     attempts: int
+    patient_key: int | None = None
+    mapping_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,12 @@ def finish(connection: Connection[Any], org: str, finished: Sequence[Finished], 
             for message in finished
         ],
     )
+
+
+def park(connection: Connection[Any], org: str, parked: Sequence[Finished], now: datetime) -> None:
+    """Record fresh messages as waiting for a code map. Raises Conflict when one no longer is fresh."""
+    rows = [_row(org, one, now, status=PARKED, report=one.report, error=None) for one in parked]
+    _record(connection, rows)
 
 
 def bury(connection: Connection[Any], org: str, buried: Buried, now: datetime) -> None:
@@ -158,14 +169,16 @@ def open_dead_letters(connection: Connection[Any]) -> dict[str, int]:
 
 _INSERT = """
 INSERT INTO message AS m (org_id, id, sender, control_id, reused_control_id, message_type, received_at,
-    processed_at, status, raw, charset, peer, report, error)
+    processed_at, status, raw, charset, peer, report, error, patient_key, mapping_version)
 VALUES (%(org)s, %(id)s::uuid, %(sender)s, %(control_id)s,
     EXISTS (SELECT FROM message o WHERE o.org_id = %(org)s AND o.sender = %(sender)s
             AND o.control_id = %(control_id)s AND o.id <> %(id)s::uuid),
-    %(type)s, %(received_at)s, %(now)s, %(status)s, %(raw)b, %(charset)s, %(peer)s, %(report)s, %(error)s)
+    %(type)s, %(received_at)s, %(now)s, %(status)s, %(raw)b, %(charset)s, %(peer)s, %(report)s, %(error)s,
+    %(patient_key)s, %(mapping_version)s)
 ON CONFLICT (org_id, id) DO UPDATE
     SET status = excluded.status, processed_at = excluded.processed_at, report = excluded.report,
-        error = excluded.error, message_type = excluded.message_type
+        error = excluded.error, message_type = excluded.message_type,
+        patient_key = excluded.patient_key, mapping_version = excluded.mapping_version
     WHERE m.status = 'replaying'
 """
 
@@ -199,6 +212,8 @@ def _row(
         "peer": _text(envelope.peer),
         "report": report if report is None else _text(report),
         "error": error if error is None else _text(error),
+        "patient_key": message.patient_key,
+        "mapping_version": message.mapping_version,
     }
 
 
@@ -217,13 +232,21 @@ def _letters(
 
 def _envelope(connection: Connection[Any], org: str, message_id: str) -> Envelope:
     row = connection.execute(
-        "SELECT received_at, sender, peer, charset, raw FROM message WHERE org_id = %s AND id = %s::uuid",
+        f"SELECT {ENVELOPE} FROM message WHERE org_id = %s AND id = %s::uuid",  # noqa: S608
         (org, message_id),
     ).fetchone()
     assert row is not None  # noqa: S101  # a letter's message is never deleted before the letter
-    received_at, sender, peer, charset, raw = row
+    return envelope(org, row)
+
+
+ENVELOPE = "id, received_at, sender, peer, charset, raw"  # the columns of a message that `envelope` takes
+
+
+def envelope(org: str, row: Sequence[Any]) -> Envelope:
+    """The message of a row, as the gateway had sent it."""
+    message_id, received_at, sender, peer, charset, raw = row
     return Envelope(
-        message_id=message_id,
+        message_id=message_id.hex,
         organization=org,
         received_at=received_at.timestamp(),
         sender=sender,

@@ -26,10 +26,14 @@ def apply(
     transactions: Sequence[Sequence[Entry]],
     now: datetime,
     if_match: Mapping[Place, int] | None = None,
+    *,
+    applied_at: Sequence[datetime] | None = None,
 ) -> list[list[Written]]:
     """Write the entries of each transaction; a later transaction sees what an earlier one did.
 
     `if_match` says at which version a resource (type, id) has to be, 0 for not there yet.
+    `applied_at` makes it a re-run: when each transaction was applied before. What something else has changed
+    after the last of them that states it stays as it is, and no resource gets more than one version.
     Raises Conflict when another transaction was first, NotWritable for an entry that cannot be done,
     VersionMismatch when `if_match` does not hold. After any of them the transaction has to be rolled back.
     """
@@ -38,10 +42,21 @@ def apply(
     with translated():
         owners = identity.find(connection, org, {i for one in requests for r in one for i in r.wanted})
         states = rows.fetch(connection, org, _places(requests, owners))
-        batch = Batch(now, owners, states, if_match or {})
+        stated = None if applied_at is None else _last_stated(requests, applied_at)
+        batch = Batch(now, owners, states, if_match or {}, stated)
         written = [batch.apply(one) for one in requests]
         _save(connection, org, batch, now)
     return written
+
+
+def _last_stated(
+    requests: Sequence[Sequence[Request]], applied_at: Sequence[datetime]
+) -> dict[tuple[str, ...], datetime]:
+    last: dict[tuple[str, ...], datetime] = {}
+    for one, at in zip(requests, applied_at, strict=True):
+        for request in one:
+            last[request.target.key] = max(at, last.get(request.target.key, at))
+    return last
 
 
 def _places(requests: Sequence[Sequence[Request]], owners: Mapping[identity.Identifier, str]) -> set[Place]:
