@@ -2,7 +2,9 @@
 
 Each patient's messages carry a number, as the family name. A sender repeats a message until it is
 acknowledged, as hospitals' senders do. At the end every message must be stored once, and every Patient's
-history must count upwards to the last message. SECONDS (60) is how long, SEED makes a run repeatable.
+history must count upwards to the last message. SECONDS (60) is how long, or KILLS how often; TARGET is the
+one service that is killed (mllp-gateway, transformer, ...; else any); CONNECTIONS (20) and RATE (200 messages
+a second in all) are the load; SEED repeats the choices.
 """
 
 import asyncio
@@ -27,12 +29,19 @@ from libs.testing.messages import adt
 from loadtests.bench.end_to_end import drained
 from loadtests.system import System, running
 
-SECONDS = float(os.environ.get("SECONDS", "60"))
-CONNECTIONS = 20
 PATIENTS_EACH = 5  # patients that one connection sends for, in turn
-RATE = 200.0  # messages a second, in all
 KILL_EVERY = (1.0, 4.0)  # seconds, between these
 RECOVERED_WITHIN = 120.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    seed: int
+    seconds: float = 60.0  # of load and kills; when `kills` is 0
+    kills: int = 0  # end after that many
+    target: str = ""  # the service that is killed; "" for any, embedded servers included
+    connections: int = 20
+    rate: float = 200.0  # messages a second, in all
 
 
 @dataclass(slots=True)
@@ -41,6 +50,7 @@ class Load:
 
     last: dict[str, int] = field(default_factory=dict)  # patient -> number of the last message
     repeated: int = 0
+    ended: bool = False  # the senders' message at hand is their last
 
     @property
     def messages(self) -> int:
@@ -48,46 +58,66 @@ class Load:
 
 
 def main() -> None:
-    seed = int(os.environ.get("SEED", time.time()))
-    print(f"chaos for {SECONDS:.0f} s (SEED={seed})", flush=True)
+    plan = _asked()
+    print(f"chaos: {plan}", flush=True)
     with running() as system:
-        faults = disturb(system, SECONDS, seed)
+        if plan.target and plan.target not in system.processes():
+            sys.exit(f"TARGET: {plan.target} is none of {', '.join(system.processes())}")
+        faults = disturb(system, plan)
     for fault in faults[:20]:
         print(f"FAULT: {fault}")
     print(f"{len(faults)} faults" if faults else "nothing lost, nothing doubled, every patient in order")
     sys.exit(1 if faults else 0)
 
 
-def disturb(system: System, seconds: float, seed: int) -> list[str]:
-    """Kill what runs for that long under load; what is wrong once all of it runs again."""
-    load, kills = asyncio.run(_disturbed(system, seconds, random.Random(seed)))
+def _asked() -> Plan:
+    asked = os.environ.get
+    return Plan(
+        seed=int(asked("SEED", time.time())),
+        seconds=float(asked("SECONDS", "60")),
+        kills=int(asked("KILLS", "0")),
+        target=asked("TARGET", ""),
+        connections=int(asked("CONNECTIONS", "20")),
+        rate=float(asked("RATE", "200")),
+    )
+
+
+def disturb(system: System, plan: Plan) -> list[str]:
+    """Kill what runs, as planned, under load; what is wrong once all of it runs again."""
+    load, kills = asyncio.run(_disturbed(system, plan))
     told = ", ".join(f"{name} {count}" for name, count in sorted(kills.items()))
     print(f"killed: {told}\nacknowledged: {load.messages} messages, {load.repeated} sent again", flush=True)
     _recovered(system)
     return [*_stored_once(system, load), *_in_order(system, load)]
 
 
-async def _disturbed(system: System, seconds: float, chance: random.Random) -> tuple[Load, Counter[str]]:
-    """Send and kill for `seconds`; the senders go on until their last message is acknowledged."""
+async def _disturbed(system: System, plan: Plan) -> tuple[Load, Counter[str]]:
+    """Send and kill; the senders go on until their last message is acknowledged."""
     load = Load()
     kills: Counter[str] = Counter()
-    end = time.monotonic() + seconds
-    senders = [asyncio.create_task(_sender(system.mllp, number, end, load)) for number in range(CONNECTIONS)]
-    while time.monotonic() < end:
+    chance = random.Random(plan.seed)
+    end = time.monotonic() + plan.seconds
+    senders = [asyncio.create_task(_sender(system.mllp, n, plan, load)) for n in range(plan.connections)]
+    while kills.total() < plan.kills if plan.kills else time.monotonic() < end:
+        before = load.messages
         await asyncio.sleep(chance.uniform(*KILL_EVERY))
-        name, pids = chance.choice(sorted(system.processes().items()))
+        if load.messages == before:
+            continue  # what was killed last is not back yet
+        processes = system.processes()
+        name = plan.target or chance.choice(sorted(processes))
         with suppress(ProcessLookupError):
-            os.kill(chance.choice(pids), signal.SIGKILL)
+            os.kill(chance.choice(processes[name]), signal.SIGKILL)
             kills[name] += 1
+    load.ended = True
     await asyncio.gather(*senders)
     return load, kills
 
 
-async def _sender(to: tuple[str, int], number: int, end: float, load: Load) -> None:
+async def _sender(to: tuple[str, int], number: int, plan: Plan, load: Load) -> None:
     patients = [f"C{number}P{patient}" for patient in range(PATIENTS_EACH)]
     line: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
     turn = 0
-    while time.monotonic() < end:
+    while not load.ended:
         patient = patients[turn % len(patients)]
         count = load.last.get(patient, 0) + 1
         message = adt("A08", control_id=f"{patient}-{count}", patient_id=patient, family=f"N{count}")
@@ -107,7 +137,7 @@ async def _sender(to: tuple[str, int], number: int, end: float, load: Load) -> N
                 await asyncio.sleep(0.1)
         load.last[patient] = count
         turn += 1
-        await asyncio.sleep(CONNECTIONS / RATE)
+        await asyncio.sleep(plan.connections / plan.rate)
     if line:
         line[1].close()
 
