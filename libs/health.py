@@ -9,6 +9,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -69,9 +70,15 @@ def serve(address: str, port: int, checks: Mapping[str, Check], refresh: Callabl
         start_response(f"{status} {'OK' if status == 200 else 'Error'}", [("Content-Type", content_type)])
         return [body]
 
-    server = make_server(address, port, application, handler_class=_Quiet)
+    server = make_server(address, port, application, _Threads, _Quiet)
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
     return server
+
+
+class _Threads(ThreadingMixIn, WSGIServer):
+    """A thread a request: liveness must not wait for a scrape that waits for a database."""
+
+    daemon_threads = True
 
 
 class _Quiet(WSGIRequestHandler):

@@ -20,6 +20,9 @@ HTTP_REQUESTS = Counter("http_requests_total", "HTTP requests answered", ["metho
 RECEIVED = Counter(
     "hl7_messages_received_total", "HL7 messages acknowledged positively", ["message_type", "org_id"]
 )
+DUPLICATES = Counter(
+    "hl7_duplicates_total", "Messages sent again after they were applied, and not applied again", ["org_id"]
+)
 PARSE_ERRORS = Counter(
     "hl7_parse_errors_total", "HL7 input refused, dropped or dead-lettered, by reason", ["error_type"]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha1
@@ -30,6 +31,19 @@ class Script:
         except NoScriptError:
             return redis.eval(self.text, 0, *arguments)
 
+    def run_each(self, redis: Redis, calls: Sequence[Sequence[str | bytes | float]]) -> list[Any]:
+        """What it returns for each list of arguments, in one round trip. Raises redis.RedisError."""
+        from redis.exceptions import NoScriptError
+
+        pipeline = redis.pipeline(transaction=False)
+        for arguments in calls:
+            pipeline.evalsha(self.sha, 0, *arguments)
+        try:
+            answers: list[Any] = pipeline.execute()
+        except NoScriptError:
+            answers = [self.run(redis, *arguments) for arguments in calls]
+        return answers
+
 
 def stamp() -> str:
     """The present as RQ writes it into a job; for people, no decision rests on it."""
@@ -51,6 +65,7 @@ def _script(name: str, flags: str) -> Script:
 # When memory runs out Redis must refuse new messages, and must let the lanes be drained.
 PUSH = _script("push", "")
 TAKE = _script("take", "allow-oom")
+GATHER = _script("gather", "allow-oom")
 RELEASE = _script("release", "allow-oom")
 SWEEP = _script("sweep", "allow-oom")
 PAUSE = _script("pause", "allow-oom")

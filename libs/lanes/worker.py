@@ -22,7 +22,6 @@ from rq import Queue, SimpleWorker
 from rq.exceptions import DequeueTimeout, NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
-from rq.timeouts import JobTimeoutException
 from rq.worker_registration import clean_worker_registry
 
 from libs.lanes.drain import reason
@@ -32,7 +31,7 @@ from libs.log import get_logger
 LISTEN = 1  # seconds to wait for a job at a time, and so the longest that an idle worker takes to stop
 SWEEP_EVERY = 1.0  # seconds
 HEARTBEAT_EVERY = 30.0  # seconds
-JOB_TIMEOUT = 60  # seconds, of a job that states none
+JOB_TIMEOUT = 300  # seconds; a job stops after its time slice, if no single message takes longer
 ANSWER_WITHIN = 3.0  # seconds that Redis may take for a command
 LONGEST_PAUSE = 2.0  # seconds between two tries to reach Redis
 
@@ -134,14 +133,18 @@ class LaneWorker(SimpleWorker):
             _, job_id = Queue.lpop(self.queue_keys(), LISTEN, connection=self.connection)
         except DequeueTimeout:
             return
+        # A job that hangs ends this process, as SIGALRM does by itself. RQ would raise an exception instead,
+        # at any point of the code, and a message would be blamed for a machine that was suspended.
+        signal.alarm(JOB_TIMEOUT)
         try:
             job = Job.fetch(job_id.decode(), connection=self.connection, serializer=self.serializer)
-            with self.death_penalty_class(job.timeout or JOB_TIMEOUT, JobTimeoutException):
-                job.func(*job.args, **job.kwargs)
+            job.func(*job.args, **job.kwargs)
         except NoSuchJobError:
             pass  # the lane has had another job since
-        except RedisError:
+        except (RedisError, MemoryError):
             raise
         except Exception as error:
             # Its record cannot be read, its function cannot be imported: the sweep looks after the lane.
             _log.error("job failed", job=repr(job_id), reason=reason(error))
+        finally:
+            signal.alarm(0)

@@ -25,12 +25,11 @@ def run(settings: Settings) -> None:
     pool = Pool("services.transformer.worker", settings.transformer_processes)
     gauges = Gauges(settings, pool)
     try:
-        server = health.serve(settings.bind, settings.transformer_port, gauges.checks(), gauges.refresh)
+        health.serve(settings.bind, settings.transformer_port, gauges.checks(), gauges.refresh)
     except OSError as error:
         where = f"{settings.bind}:{settings.transformer_port}"
         sys.exit(f"cannot listen on {where}: {error.strerror}; EHR_TRANSFORMER_PORT moves it")
     pool.run_until_signal()
-    server.shutdown()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,6 @@ RUNTIME: ContextVar[Runtime] = ContextVar("runtime")  # set once by the worker p
 
 
 def drain(name: str, job: str) -> None:
-    """Drain the lane `name`, for as long as it is this job's."""
+    """Drain the lane `name`, for as long as it is this job's, and others that wait."""
     runtime = RUNTIME.get()
     lane.drain(runtime.redis, name, job, runtime.pipeline.handle, runtime.stop)

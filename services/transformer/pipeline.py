@@ -8,7 +8,7 @@ until the message at fault stands alone: those before it are committed, those af
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,14 +16,15 @@ from typing import Any
 from psycopg import Connection
 
 from libs.errors import Permanent, Unavailable
-from libs.lanes.contracts import Envelope, queue_of
+from libs.lanes.claim import Batch
+from libs.lanes.contracts import queue_of
 from libs.lanes.drain import RETRIES, reason
 from libs.log import get_logger
 from libs.mapping.inbound.config import MappingConfig
-from libs.metrics import PARSE_ERRORS, PROCESSING_SECONDS
+from libs.metrics import DUPLICATES, PARSE_ERRORS, PROCESSING_SECONDS
 from libs.store import messages, organizations, writer
-from libs.store.engine import Pool, attempt
-from services.transformer.conversion import Conversion, Failure, convert
+from libs.store.engine import Pool, attempt, transaction
+from services.transformer.conversion import Conversion, Failure, convert, receive
 
 log = get_logger(__name__)
 
@@ -35,82 +36,95 @@ class Pipeline:
     pool: Pool
     default_timezone: str | None
 
-    def handle(self, lane: str, batch: Sequence[bytes], failures: int) -> int:
-        """Store the batch; how many messages from the front are settled."""
-        envelopes = [Envelope.from_wire(wire) for wire in batch]
-        config = MappingConfig(envelopes[0].organization, self.default_timezone)
-        return self._settle(lane, [convert(envelope, config) for envelope in envelopes], failures)
+    def handle(self, batches: Sequence[Batch]) -> list[int]:
+        """Store the batches, all of one organization; how many from the front of each are settled."""
+        received = [receive(batch) for batch in batches]
+        if len(received) == 1:
+            return [self._settle(received[0], batches[0].failures)]
+        self._store([one for messages_of_lane in received for one in messages_of_lane])
+        return [len(messages_of_lane) for messages_of_lane in received]
 
-    def _settle(self, lane: str, batch: Sequence[Conversion], failures: int) -> int:
-        """Raises Transient only while nothing of the batch is settled."""
+    def _settle(self, batch: Sequence[Conversion], failures: int) -> int:
+        """How many from the front of one lane's batch are settled.
+
+        Raises what went wrong only while nothing of the batch is settled.
+        """
         try:
-            self._store(lane, batch)
-        except Unavailable:
+            self._store(batch)
+        except (Unavailable, MemoryError):
             raise
         except Exception as error:
             if len(batch) > 1:
-                return self._settle_halves(lane, batch, failures)
+                return self._settle_halves(batch, failures)
             if failures < RETRIES and not isinstance(error, Permanent):
                 raise
-            self._store(lane, [batch[0].failed(error, failures + 1)])
+            self._store([batch[0].failed(error, failures + 1)])
         return len(batch)
 
-    def _settle_halves(self, lane: str, batch: Sequence[Conversion], failures: int) -> int:
+    def _settle_halves(self, batch: Sequence[Conversion], failures: int) -> int:
         half = len(batch) // 2
-        settled = self._settle(lane, batch[:half], failures)
+        settled = self._settle(batch[:half], failures)
         if settled < half:
             return settled
         try:
-            return half + self._settle(lane, batch[half:], 0)
+            return half + self._settle(batch[half:], 0)
         except Exception as error:
             # The first half is committed and leaves the lane; the rest meets its error again by itself.
-            log.warning("batch settled in part", lane=lane, settled=half, reason=reason(error))
+            log.warning("batch settled in part", lane=batch[0].lane, settled=half, reason=reason(error))
             return half
 
-    def _store(self, lane: str, batch: Sequence[Conversion]) -> None:
+    def _store(self, batch: Sequence[Conversion]) -> None:
+        """Convert what is not stored yet, and write it in one transaction, in the order given."""
         org = batch[0].envelope.organization
+        with transaction(self.pool, org) as connection:
+            fresh = _fresh(connection, org, batch)
+        config = MappingConfig(org, self.default_timezone)
+        converted = [convert(one, config) for one in fresh]
 
         def work(connection: Connection[Any]) -> list[Conversion]:
-            if not organizations.exists(connection, org):
-                # Its messages wait, and the log says so: to store them would hide them from everybody.
-                raise Unavailable(f"there is no organization {org}: `ehrconnect org add {org}` makes it")
             now = datetime.now(UTC)
-            fresh = messages.take(connection, org, (one.envelope for one in batch))
-            todo = _once_each(one for one in batch if one.envelope.message_id in fresh)
+            todo = _fresh(connection, org, converted)
             mapped = [one for one in todo if one.failure is None]
             writer.apply(connection, org, [one.entries for one in mapped], now)
             messages.finish(connection, org, [_finished(one) for one in mapped], now)
             for one in todo:
                 if one.failure is not None:
-                    messages.bury(connection, org, _buried(one, one.failure, lane), now)
+                    messages.bury(connection, org, _buried(one, one.failure), now)
             return todo
 
-        _tell(lane, attempt(self.pool, org, work), len(batch))
+        stored = attempt(self.pool, org, work)
+        _tell(stored)
+        _tell_duplicates(org, len(batch) - len(stored))
 
 
-def _once_each(batch: Iterable[Conversion]) -> list[Conversion]:
-    """A message that was sent twice may stand twice in one batch."""
-    return list({one.envelope.message_id: one for one in batch}.values())
+def _fresh(connection: Connection[Any], org: str, batch: Sequence[Conversion]) -> list[Conversion]:
+    """What is not stored yet, in order; a message that was sent twice may stand twice in a batch."""
+    if not organizations.exists(connection, org):
+        # Its messages wait, and the log says so: to store them would hide them from everybody.
+        raise Unavailable(f"there is no organization {org}: `ehrconnect org add {org}` makes it")
+    fresh = messages.take(connection, org, (one.envelope for one in batch))
+    once = {one.envelope.message_id: one for one in batch if one.envelope.message_id in fresh}
+    return list(once.values())
 
 
 def _finished(one: Conversion) -> messages.Finished:
     return messages.Finished(one.envelope, one.control_id, one.message_type, one.report)
 
 
-def _buried(one: Conversion, failure: Failure, lane: str) -> messages.Buried:
+def _buried(one: Conversion, failure: Failure) -> messages.Buried:
     return messages.Buried(
         envelope=one.envelope,
         control_id=one.control_id,
         message_type=one.message_type,
-        queue=queue_of(lane),
-        lane=lane,
+        queue=queue_of(one.lane),
+        lane=one.lane,
         reason=failure.reason,
         error=failure.error,
         attempts=failure.attempts,
     )
 
 
-def _tell(lane: str, stored: Sequence[Conversion], taken: int) -> None:
+def _tell(stored: Sequence[Conversion]) -> None:
     """A line and a figure for each message, after the commit."""
     now = time.time()
     for one in stored:
@@ -127,5 +141,9 @@ def _tell(lane: str, stored: Sequence[Conversion], taken: int) -> None:
         else:
             PARSE_ERRORS.labels(one.failure.reason).inc()
             log.warning("message became a dead letter", error=one.failure.error, **facts)
-    if len(stored) < taken:
-        log.info("messages were stored already", lane=lane, messages=taken - len(stored))
+
+
+def _tell_duplicates(org: str, count: int) -> None:
+    if count:
+        DUPLICATES.labels(org).inc(count)
+        log.info("messages were stored already", org_id=org, messages=count)

@@ -2,6 +2,7 @@
 -- Every script starts with this text; `drains` (queue -> function of its job) is written before it.
 
 local LEASE = 15 -- seconds a draining job keeps its lane without a sign of life
+local LONGEST_DELAY = 60 -- seconds a lane waits between two tries
 local LOOK_AGAIN = 10 -- seconds until a waiting lane's job is looked for in its RQ queue
 
 -- Seconds since 1970 on Redis's own clock, the only one that leases and delays go by.
@@ -47,8 +48,8 @@ local function new_job(lane, now, stamp)
     look_at(lane, now + LOOK_AGAIN)
     redis.call('HSET', 'rq:job:' .. job,
         'data', cjson.encode({drains[queue], cjson.null, {lane, job}, {}}),
-        'origin', queue, 'status', 'queued', 'timeout', 60, 'result_ttl', 0,
-        'created_at', stamp, 'enqueued_at', stamp, 'description', 'drain ' .. lane)
+        'origin', queue, 'status', 'queued', 'timeout', 300, 'result_ttl', 0,
+        'created_at', stamp, 'enqueued_at', stamp, 'description', 'drain ' .. lane, 'lane', lane)
     redis.call('RPUSH', 'rq:queue:' .. queue, job)
     redis.call('SADD', 'rq:queues', 'rq:queue:' .. queue)
 end

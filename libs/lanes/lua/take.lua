@@ -1,8 +1,8 @@
 -- Settle the batch before and take the next one: one round trip a batch. Renews the lease.
 -- ARGV: now, lane, job, number of the batch before (0 = none), its messages that are settled,
 --       most messages of a batch, most bytes of a batch (at least one message comes whatever its size)
--- Returns {failed tries of the first message, message, ...}; nil when there is nothing to do for this
--- job: it does not own the lane, or the lane is paused or empty and so has been given up.
+-- Returns {failed tries of the first message, times in a row that a worker was lost with it, message, ...};
+-- nil when there is nothing to do for this job: it does not own the lane, or the lane is paused or empty and so has been given up.
 local now, lane, job, before = clock(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
 local most, bytes = tonumber(ARGV[6]), tonumber(ARGV[7])
 local owner = redis.call('HMGET', 'ehr:owner:' .. lane, 'job', 'batch')
@@ -32,7 +32,7 @@ local counts = redis.call('HMGET', 'ehr:owner:' .. lane, 'failures', 'stalls')
 if counts[1] or counts[2] then
     most = 1
 end
-local answer, size = {tonumber(counts[1] or 0)}, 0
+local answer, size = {tonumber(counts[1] or 0), tonumber(counts[2] or 0)}, 0
 for i = 0, math.min(most, length) - 1 do
     local message = redis.call('LINDEX', 'ehr:lane:' .. lane, i)
     size = size + #message

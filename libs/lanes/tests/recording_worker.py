@@ -12,6 +12,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from libs.errors import Unavailable
 from libs.lanes import worker
+from libs.lanes.claim import Batch
 from libs.lanes.contracts import INBOUND_QUEUES
 from libs.lanes.drain import drain as drain_lane
 
@@ -28,13 +29,14 @@ def run(redis_url: str, postgres_url: str) -> None:
         postgres_url, min_size=1, max_size=1, timeout=5, open=True, kwargs={"options": TIMEOUTS}
     )
 
-    def record(lane: str, messages: Sequence[bytes], failures: int) -> int:
+    def record(batches: Sequence[Batch]) -> list[int]:
         try:
             with database.connection() as connection:
-                connection.execute(INSERT, ([message.decode() for message in messages], lane))
+                for batch in batches:
+                    connection.execute(INSERT, ([message.decode() for message in batch.messages], batch.lane))
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise Unavailable("PostgreSQL is away") from error
-        return len(messages)
+        return [len(batch.messages) for batch in batches]
 
     class Jobs:
         @staticmethod

@@ -11,7 +11,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 import libs.lanes.worker
-from libs.lanes.claim import Claim
+from libs.lanes.claim import Batch, Claim
 from libs.lanes.contracts import INBOUND_QUEUES
 from libs.lanes.depth import depths, lanes
 from libs.lanes.drain import drain
@@ -29,10 +29,10 @@ def serve(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], li
         client, stop = connect(redis_url), Stop()
         handled: list[bytes] = []
 
-        def handle(lane: str, messages: Sequence[bytes], failures: int) -> int:
-            handled.extend(messages)
+        def handle(batches: Sequence[Batch]) -> list[int]:
+            handled.extend(message for batch in batches for message in batch.messages)
             stop.requested = len(handled) >= count
-            return len(messages)
+            return [len(batch.messages) for batch in batches]
 
         jobs = SimpleNamespace(drain=lambda lane, job: drain(client, lane, job, handle, stop))
         monkeypatch.setitem(sys.modules, "services.transformer.jobs", jobs)

@@ -79,7 +79,9 @@ def map_message(message: Message, config: MappingConfig) -> Mapped:
     kind = message.header.text(9).strip()
     mapping = MAPS.get(kind)
     if mapping is None:
-        raise Unmappable(f"messages of the type {kind[:10]!r} are not mapped (MSH-9)")
+        # What is no type may be content that slipped, and content has no place in an error.
+        stated = kind if len(kind) == 3 and kind.isalnum() else "in MSH-9"
+        raise Unmappable(f"messages of the type {stated} are not mapped")
     groups = patients(message.segments, specimen_first=kind == "OUL" and context.event in _SPECIMEN_FIRST)
     if kind == "ADT" and not any(_says_something(group) for group in groups):
         raise Unmappable("an ADT message without PID and PV1 segments says nothing about anybody")
