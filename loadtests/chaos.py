@@ -31,6 +31,7 @@ from loadtests.system import System, running
 
 PATIENTS_EACH = 5  # patients that one connection sends for, in turn
 KILL_EVERY = (1.0, 4.0)  # seconds, between these
+LONGEST_PAUSE = 1.0  # seconds before a restart; the usual back-off would leave little to kill
 RECOVERED_WITHIN = 120.0  # seconds
 
 
@@ -60,7 +61,7 @@ class Load:
 def main() -> None:
     plan = _asked()
     print(f"chaos: {plan}", flush=True)
-    with running() as system:
+    with running(LONGEST_PAUSE) as system:
         if plan.target and plan.target not in system.processes():
             sys.exit(f"TARGET: {plan.target} is none of {', '.join(system.processes())}")
         faults = disturb(system, plan)

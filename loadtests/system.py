@@ -43,14 +43,18 @@ class System:
 
 
 @contextmanager
-def running() -> Iterator[System]:
-    """A system with an empty database, up until the block ends. Ends the process when it does not start."""
+def running(longest_pause: float = 30.0) -> Iterator[System]:
+    """A system with an empty database, up until the block ends. Ends the process when it does not start.
+
+    `longest_pause`: seconds before what was killed several times is restarted, at most.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EHR_")}
     environment |= {name: str(free_port()) for name in _PORTS} | {"DEMO": "0"}
     with TemporaryDirectory(prefix="ehrconnect-") as folder:
         home = Path(folder) / "run"
         output = Path(folder) / "output"
         command = [sys.executable, "-m", "infra.local", "--folder", str(home)]
+        command += ["--longest-pause", str(longest_pause)]
         with output.open("wb") as out:
             process = subprocess.Popen(
                 command, env=environment, stdout=out, stderr=out, start_new_session=True

@@ -19,7 +19,7 @@ from infra.local.environment import LocalSettings, facts, service_environment
 from infra.local.leftovers import stop_leftovers
 from infra.local.ports import require_free
 from infra.local.services import SERVICES, Service
-from infra.local.supervisor import Supervisor
+from infra.local.supervisor import BACK_OFF, Supervisor
 from libs.embedded.process import NotStarted
 from libs.errors import Permanent, Transient
 from libs.migrations import upgrade
@@ -35,26 +35,31 @@ class Stopped(BaseException):
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
     arguments.add_argument("--folder", type=Path, default=Path(".run"), help="holds data and logs (.run)")
-    home: Path = arguments.parse_args().folder.absolute()
+    arguments.add_argument(
+        "--longest-pause", type=float, default=BACK_OFF[-1], metavar="SECONDS",
+        help="before a process that ended again and again is restarted (%(default)s)",
+    )  # fmt: skip
+    asked = arguments.parse_args()
+    home: Path = asked.folder.absolute()
     settings = load(LocalSettings)
     for number in SIGNALS:
         if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
             signal.signal(number, _stop)
     try:
         with folder.held(home):
-            run(settings, home, show=os.environ.get("DEMO") != "0")
+            run(settings, home, asked.longest_pause, show=os.environ.get("DEMO") != "0")
     except Stopped:
         say("stopped")
     except (NotStarted, Permanent, Transient, OSError, psycopg.Error, SQLAlchemyError) as error:
         sys.exit(f"make run: {_one_line(error)}")
 
 
-def run(settings: LocalSettings, home: Path, *, show: bool) -> NoReturn:
+def run(settings: LocalSettings, home: Path, longest_pause: float, *, show: bool) -> NoReturn:
     """Bring everything up in `home` and keep it up. Raises Stopped, and what `main` catches."""
     for name in stop_leftovers(home):
         say(f"stopped {name}, which a killed run had left behind")
     require_free(settings)
-    supervisor = Supervisor(home, say)
+    supervisor = Supervisor(home, say, longest_pause)
     try:
         say(f"starting; data and logs are in {home}")
         database_url = servers.database_url(settings, home, supervisor)

@@ -41,9 +41,11 @@ class _Restarts:
 
 
 class Supervisor:
-    def __init__(self, home: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, home: Path, say: Callable[[str], None], longest_pause: float = BACK_OFF[-1]) -> None:
+        """`longest_pause`: seconds before a restart, at most."""
         self._home = home
         self._say = say
+        self._longest_pause = longest_pause
         self._servers: list[Child] = []
         self._services: list[Service] = []
 
@@ -89,7 +91,7 @@ class Supervisor:
         if restarts.next_at is None:
             if now - restarts.last_start > STEADY:
                 restarts.in_a_row = 0
-            wait = BACK_OFF[min(restarts.in_a_row, len(BACK_OFF) - 1)]
+            wait = min(BACK_OFF[min(restarts.in_a_row, len(BACK_OFF) - 1)], self._longest_pause)
             restarts.in_a_row += 1
             restarts.next_at = now + wait
             self._say(f"{child.name} ended ({child.last_words()}); starting it again in {wait:g} s")
