@@ -19,6 +19,11 @@ class Message(Base):
             postgresql_where=text("patient_key IS NOT NULL"),
         ),
         Index("message_parked", "org_id", "received_at", postgresql_where=text("status = 'parked'")),
+        Index("message_received", "org_id", "received_at"),
+        Index(
+            "message_unusual", "org_id", "received_at",
+            postgresql_where=text("reused_control_id OR status <> 'transformed'"),
+        ),
     )  # fmt: skip
 
     org_id: Mapped[Key] = mapped_column(primary_key=True)

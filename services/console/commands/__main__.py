@@ -11,6 +11,7 @@ COMMANDS = {
     "convert": "turn HL7 v2 files into FHIR bundles; needs no running service",
     "send": "send HL7 v2 files over MLLP and count the answers",
     "listen": "receive HL7 v2 over MLLP and acknowledge it, to test senders",
+    "message": "the messages that were received, and what became of each",
     "dlq": "dead letters: messages that could not be applied",
     "lanes": "what waits to be processed, and for how long",
     "org": "organizations, whose data are apart from each other",

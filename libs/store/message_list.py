@@ -1,0 +1,101 @@
+"""Stored messages as an operator looks them up: what was received, from whom, and what became of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from libs.store.transformations import UnknownMessage
+
+_COLUMNS = (
+    "replace(id::text, '-', '') AS id, received_at, processed_at, sender, control_id, message_type, status,"
+    " reused_control_id, charset, peer, length(raw) AS size, mapping_version, error"
+)
+
+_ONE = "org_id = %s AND id = %s::uuid"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message without its content."""
+
+    id: str  # 32 hex digits
+    received_at: datetime
+    processed_at: datetime
+    sender: str  # MSH-3|MSH-4
+    control_id: str  # MSH-10
+    message_type: str  # ADT^A01; "" when it could not be read
+    status: str  # transformed | dead | replaying | parked
+    reused_control_id: bool  # the sender had used this MSH-10 for other content
+    charset: str  # what an empty MSH-18 means; "" for nothing
+    peer: str
+    size: int  # bytes
+    mapping_version: int | None  # of the organization's layers
+    error: str | None  # why it is dead, without content
+
+
+def received(
+    connection: Connection[Any], org: str, *, reused: bool = False, status: str = "", limit: int = 100
+) -> list[Received]:
+    """The organization's messages, the newest first.
+
+    `reused`: only those whose MSH-10 their sender had used before, for other content; `status`: only
+    those in it.
+    """
+    conditions: list[LiteralString] = ["org_id = %s"]
+    values = [org]
+    if reused:
+        conditions.append("reused_control_id")
+    if status:
+        conditions.append("status = %s")
+        values.append(status)
+    return _select(connection, conditions, values, limit)
+
+
+def received_message(connection: Connection[Any], org: str, message_id: str) -> tuple[Received, str | None]:
+    """One message, and the mapping's report as JSON when it was mapped. Raises UnknownMessage."""
+    found = _select(connection, [_ONE], [org, _id(org, message_id)], 1)
+    if not found:
+        raise _unknown(org, message_id)
+    return found[0], _column(connection, org, message_id, "report")
+
+
+def content(connection: Connection[Any], org: str, message_id: str) -> bytes:
+    """A message as it was received. Raises UnknownMessage."""
+    raw: bytes = _column(connection, org, message_id, "raw")
+    return raw
+
+
+def _column(connection: Connection[Any], org: str, message_id: str, name: LiteralString) -> Any:
+    query = f"SELECT {name} FROM message WHERE {_ONE}"  # noqa: S608
+    row = connection.execute(query, (org, _id(org, message_id))).fetchone()
+    if row is None:
+        raise _unknown(org, message_id)
+    return row[0]
+
+
+def _select(
+    connection: Connection[Any], conditions: Sequence[LiteralString], values: Sequence[str], limit: int
+) -> list[Received]:
+    with connection.cursor(row_factory=class_row(Received)) as cursor:
+        return cursor.execute(
+            f"SELECT {_COLUMNS} FROM message WHERE {' AND '.join(conditions)}"  # noqa: S608
+            " ORDER BY received_at DESC, id LIMIT %s",
+            (*values, limit),
+        ).fetchall()
+
+
+def _id(org: str, text: str) -> str:
+    """The text when it can be an id. Raises UnknownMessage."""
+    try:
+        return UUID(text).hex
+    except ValueError:
+        raise _unknown(org, text) from None
+
+
+def _unknown(org: str, message_id: str) -> UnknownMessage:
+    return UnknownMessage(f"no message {message_id} in the organization {org}")

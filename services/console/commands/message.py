@@ -1,0 +1,84 @@
+"""`ehrconnect message list|show`: the messages that were received, and what became of each."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+
+from libs.store import messages
+from libs.store.engine import transaction
+from libs.store.message_list import content, received, received_message
+from services.console.commands.installation import add_organization, database, organization
+from services.console.commands.output import show
+
+STATUSES = (messages.TRANSFORMED, messages.DEAD, messages.REPLAYING, messages.PARKED)
+COLUMNS = (
+    "id",
+    "received_at",
+    "message_type",
+    "sender",
+    "control_id",
+    "status",
+    "reused_control_id",
+    "size",
+)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    add_organization(parser)
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+
+    listing = actions.add_parser("list", help="messages, the newest first")
+    listing.add_argument(
+        "--reused", action="store_true", help="only those whose MSH-10 the sender had used for other content"
+    )
+    listing.add_argument("--status", choices=STATUSES, default="")
+    listing.add_argument("--limit", type=int, default=100, metavar="N")
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(action=_list)
+
+    showing = actions.add_parser("show", help="one message, with what the mapping reports")
+    showing.add_argument("id", metavar="ID", help="32 hexadecimal digits, as `list` prints them")
+    showing.add_argument("--json", action="store_true")
+    showing.add_argument("--raw", action="store_true", help="print its content instead, as it was received")
+    showing.set_defaults(action=_show)
+
+
+def run(options: argparse.Namespace) -> int:
+    action: Callable[[argparse.Namespace], None] = options.action
+    action(options)
+    return 0
+
+
+def _list(options: argparse.Namespace) -> None:
+    org = organization(options)
+    with database() as pool, transaction(pool, org) as connection:
+        found = received(
+            connection, org, reused=options.reused, status=options.status, limit=max(0, options.limit)
+        )
+    rows = [asdict(message) for message in found]
+    if not options.json:
+        rows = [{name: row[name] for name in COLUMNS} for row in rows]
+    show(rows, as_json=options.json, empty=f"no such messages in {org}")
+
+
+def _show(options: argparse.Namespace) -> None:
+    """Content only when it is asked for: everything else names no patient."""
+    org = organization(options)
+    with database() as pool, transaction(pool, org) as connection:
+        if options.raw:
+            sys.stdout.buffer.write(content(connection, org, options.id))
+            return
+        message, report = received_message(connection, org, options.id)
+    facts = {**asdict(message), "report": json.loads(report) if report else None}
+    if options.json:
+        print(json.dumps(facts, indent=2, default=str))
+    else:
+        print("\n".join(f"{name.replace('_', ' ')}: {_text(value)}" for name, value in facts.items()))
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    return json.dumps(value, indent=2) if isinstance(value, dict) else str(value)
