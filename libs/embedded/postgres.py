@@ -134,16 +134,33 @@ def _binary(name: str) -> Path:
 
 
 def _run_as(*paths: Path) -> list[str]:
-    """The prefix that makes a command run as somebody else than root, who then owns `paths`."""
+    """The prefix that makes a command run as somebody else than root, who then owns `paths`.
+
+    Raises NotStarted when nobody else can reach them.
+    """
     if os.geteuid() != 0:
         return []
     namespace = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
     if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode == 0:
+        _give(paths, 0, 0)
         return namespace
     nobody = pwd.getpwnam("nobody")
-    for path in (found for top in paths for found in (top, *top.rglob("*"))):
-        os.chown(path, nobody.pw_uid, nobody.pw_gid)
-    return ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+    _give(paths, nobody.pw_uid, nobody.pw_gid)
+    prefix = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"]
+    for path in (paths[0], _binary("postgres")):
+        if subprocess.run([*prefix, "test", "-x", str(path)], capture_output=True, check=False).returncode:
+            raise NotStarted(
+                "PostgreSQL does not run as root, user namespaces are forbidden here, and the user nobody "
+                f"cannot reach {path}; work in another folder or as an ordinary user"
+            )
+    return prefix
+
+
+def _give(paths: tuple[Path, ...], user: int, group: int) -> None:
+    for top in paths:
+        if top.stat().st_uid != user:
+            for path in (top, *top.rglob("*")):
+                os.chown(path, user, group)
 
 
 def _environment() -> Mapping[str, str]:
