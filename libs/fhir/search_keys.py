@@ -39,7 +39,7 @@ def head_of(org: str, type: str) -> str:
 
 # Most of what a resource says has been said before, and a key that is remembered costs a fifth of a new one.
 # The memory is bounded by REMEMBERED and, in the hands of the callers, by LONG: beyond it use `__wrapped__`.
-REMEMBERED = 16384  # results of each function
+REMEMBERED = 4096
 LONG = 200  # characters
 
 

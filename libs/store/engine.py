@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import AsyncConnection, Connection
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from libs.errors import Permanent, Transient, Unavailable
 
@@ -92,20 +92,25 @@ def transaction(pool: Pool, org: str) -> Iterator[Connection[Any]]:
         raise
 
 
+# Made once: a function decorated at each call is a cycle of references, in which a whole batch would wait
+# for the garbage collector.
+_AGAIN = Retrying(
+    retry=retry_if_exception_type(Conflict),
+    stop=stop_after_attempt(3),
+    wait=wait_random_exponential(multiplier=0.02, max=0.2),
+    reraise=True,
+)
+
+
 def attempt(pool: Pool, org: str, work: Callable[[Connection[Any]], T]) -> T:
     """What `work` gives in a transaction of its own; after a Conflict it is done again, 3 times in all."""
+    result: T = _AGAIN(_once, pool, org, work)
+    return result
 
-    @retry(
-        retry=retry_if_exception_type(Conflict),
-        stop=stop_after_attempt(3),
-        wait=wait_random_exponential(multiplier=0.02, max=0.2),
-        reraise=True,
-    )
-    def once() -> T:
-        with transaction(pool, org) as connection:
-            return work(connection)
 
-    return once()
+def _once(pool: Pool, org: str, work: Callable[[Connection[Any]], T]) -> T:
+    with transaction(pool, org) as connection:
+        return work(connection)
 
 
 @asynccontextmanager
