@@ -57,11 +57,6 @@ def organizations(connection: Connection[Any]) -> list[Organization]:
         return cursor.execute("SELECT id, name, created_at FROM list_organizations()").fetchall()
 
 
-def exists(connection: Connection[Any], org: str) -> bool:
-    """Whether there is the organization that `connection` is bound to."""
-    return connection.execute("SELECT FROM organization WHERE org_id = %s", (org,)).rowcount == 1
-
-
 def create_client(connection: Connection[Any], org: str, name: str) -> str:
     """The key of a new API client. It is not kept and cannot be shown again."""
     key = KEY_PREFIX + secrets.token_urlsafe(32)

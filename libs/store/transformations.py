@@ -12,7 +12,8 @@ from typing import Any
 from psycopg import Connection
 
 from libs.errors import Permanent
-from libs.lanes.contracts import Envelope
+from libs.hl7v2.header import read_header, read_patient
+from libs.lanes.contracts import Envelope, transformation_lane
 from libs.store.messages import ENVELOPE, PARKED, REPLAYING, TRANSFORMED, envelope
 
 _LONG = "10min"  # looking for messages reads many of them, and nobody waits for it but the operator
@@ -39,6 +40,15 @@ class Chosen:
     since: datetime | None = None  # received at or after
     until: datetime | None = None  # received before
     parked: bool = False  # only those that wait for a code map
+
+
+def lane_of(envelope: Envelope) -> str:
+    """The lane on which the message is transformed again: with the others about its patient."""
+    try:
+        patient = read_patient(envelope.body, read_header(envelope.body))
+    except Permanent:
+        patient = b""
+    return transformation_lane(envelope.organization, patient or envelope.sender.encode())
 
 
 class UnknownMessage(Permanent):

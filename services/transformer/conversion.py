@@ -10,13 +10,14 @@ import orjson
 from libs.errors import Permanent
 from libs.fhir.bundle import Entry
 from libs.hl7v2.charset import decode_message
-from libs.hl7v2.header import NotHL7, read_header
+from libs.hl7v2.header import NotHL7, read_header, read_patient
 from libs.hl7v2.message import parse
 from libs.lanes.claim import Batch
-from libs.lanes.contracts import Envelope
+from libs.lanes.contracts import Envelope, patient_key, queue_of
 from libs.lanes.drain import reason
-from libs.mapping.inbound.config import MappingConfig
 from libs.mapping.inbound.mapper import map_message
+from libs.store.messages import Buried, Finished
+from services.transformer.configurations import Configuration
 
 # A message that ends its worker each time would hold its lane for ever. So many workers are not lost by
 # chance while the same message stands first: it is set aside untried, as a dead letter to be replayed.
@@ -51,13 +52,42 @@ class Conversion:
     envelope: Envelope
     control_id: str = ""  # "" when it could not be read
     message_type: str = ""  # ADT^A01; "" when it could not be read
+    patient_key: int | None = None  # of PID-3 as sent; None without one
+    mapping_version: int = 0  # of the layers that it was mapped by
+    waits: bool = False  # it has a code that no map knows, and is to be parked for that
     entries: tuple[Entry, ...] = ()
     report: str = "{}"  # JSON
     failure: Failure | None = None
 
     def failed(self, error: Exception, attempts: int) -> "Conversion":
         """The same message as one that cannot be stored."""
-        return replace(self, entries=(), failure=_failure(error, attempts))
+        return replace(self, entries=(), waits=False, failure=_failure(error, attempts))
+
+    def finished(self) -> Finished:
+        """The message as one that was mapped."""
+        return Finished(
+            self.envelope,
+            self.control_id,
+            self.message_type,
+            self.report,
+            self.patient_key,
+            self.mapping_version,
+        )
+
+    def buried(self, failure: Failure) -> Buried:
+        """The message as a dead letter."""
+        return Buried(
+            envelope=self.envelope,
+            control_id=self.control_id,
+            message_type=self.message_type,
+            queue=queue_of(self.lane),
+            lane=self.lane,
+            reason=failure.reason,
+            error=failure.error,
+            attempts=failure.attempts,
+            patient_key=self.patient_key,
+            mapping_version=self.mapping_version,
+        )
 
 
 def receive(batch: Batch) -> list[Conversion]:
@@ -69,16 +99,23 @@ def receive(batch: Batch) -> list[Conversion]:
     return received
 
 
-def convert(received: Conversion, config: MappingConfig) -> Conversion:
+def convert(received: Conversion, configuration: Configuration) -> Conversion:
     """Read and map one message that has not failed. What goes wrong here goes wrong every time."""
     if received.failure is not None:
         return received
     envelope = received.envelope
+    received = replace(received, mapping_version=configuration.version)
     try:
-        text, warnings = decode_message(envelope.body, envelope.charset)
+        config = configuration.of(envelope.sender)
+        text, warnings = decode_message(envelope.body, config.charset or envelope.charset)
         mapped = map_message(parse(text), config)
         report = {**mapped.report.to_dict(), "charset": warnings}
-        return replace(received, entries=tuple(mapped.entries), report=orjson.dumps(report).decode())
+        return replace(
+            received,
+            entries=tuple(mapped.entries),
+            report=orjson.dumps(report).decode(),
+            waits=config.park_unmapped and bool(mapped.report.uncoded),
+        )
     except MemoryError:
         raise  # it may be the other messages' fault
     except Exception as error:
@@ -95,13 +132,19 @@ def _receive(lane: str, wire: bytes) -> Conversion:
         envelope = Envelope(message_id, lane.split("/")[1], time.time(), "", "", "", wire)
         problem = f"it is not as this release writes messages into lanes ({type(error).__name__})"
         return Conversion(lane, envelope).failed(Unreadable(problem), 1)
+    return read(lane, envelope)
+
+
+def read(lane: str, envelope: Envelope) -> Conversion:
+    """A message with what its header says, nothing done with it yet."""
     try:
         header = read_header(envelope.body)
     except NotHL7:
         return Conversion(lane, envelope)
     kind = "^".join(part.decode("latin-1") for part in (header.type, header.event) if part)
     control_id = header.control_id.decode("latin-1")
-    return Conversion(lane, envelope, control_id, kind if _MESSAGE_TYPE.fullmatch(kind) else "")
+    key = patient_key(read_patient(envelope.body, header))
+    return Conversion(lane, envelope, control_id, kind if _MESSAGE_TYPE.fullmatch(kind) else "", key)
 
 
 def _failure(error: Exception, attempts: int) -> Failure:

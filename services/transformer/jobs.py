@@ -12,3 +12,9 @@ def drain(name: str, job: str) -> None:
     """Drain the lane `name`, for as long as it is this job's, and others that wait."""
     runtime = RUNTIME.get()
     lane.drain(runtime.redis, name, job, runtime.pipeline.handle, runtime.stop)
+
+
+def transform_again(name: str, job: str) -> None:
+    """Drain the lane `name` of stored messages that are to be transformed again."""
+    runtime = RUNTIME.get()
+    lane.drain(runtime.redis, name, job, runtime.retransformation.handle, runtime.stop)

@@ -15,18 +15,21 @@ from typing import Any
 
 from psycopg import Connection
 
-from libs.errors import Permanent, Unavailable
+from libs.errors import Permanent, Transient, Unavailable
 from libs.lanes.claim import Batch
-from libs.lanes.contracts import queue_of
 from libs.lanes.drain import RETRIES, reason
 from libs.log import get_logger
-from libs.mapping.inbound.config import MappingConfig
 from libs.metrics import DUPLICATES, PARSE_ERRORS, PROCESSING_SECONDS
-from libs.store import messages, organizations, writer
+from libs.store import messages, writer
 from libs.store.engine import Pool, attempt, transaction
-from services.transformer.conversion import Conversion, Failure, convert, receive
+from services.transformer.configurations import Configurations, current_version
+from services.transformer.conversion import Conversion, convert, receive
 
 log = get_logger(__name__)
+
+
+class Outdated(Transient):
+    """A layer of the mapping was saved after the messages had been mapped: they have to be mapped again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Pipeline:
     """Handles the lanes' batches (see `libs.lanes.drain.Handler`)."""
 
     pool: Pool
-    default_timezone: str | None
+    configurations: Configurations
 
     def handle(self, batches: Sequence[Batch]) -> list[int]:
         """Store the batches, all of one organization; how many from the front of each are settled."""
@@ -77,19 +80,22 @@ class Pipeline:
         """Convert what is not stored yet, and write it in one transaction, in the order given."""
         org = batch[0].envelope.organization
         with transaction(self.pool, org) as connection:
+            configuration = self.configurations.current(connection, org)
             fresh = _fresh(connection, org, batch)
-        config = MappingConfig(org, self.default_timezone)
-        converted = [convert(one, config) for one in fresh]
+        converted = [convert(one, configuration) for one in fresh]
 
         def work(connection: Connection[Any]) -> list[Conversion]:
+            if current_version(connection, org) != configuration.version:
+                raise Outdated(f"the mapping of {org} was changed meanwhile")
             now = datetime.now(UTC)
             todo = _fresh(connection, org, converted)
-            mapped = [one for one in todo if one.failure is None]
+            mapped = [one for one in todo if one.failure is None and not one.waits]
             writer.apply(connection, org, [one.entries for one in mapped], now)
-            messages.finish(connection, org, [_finished(one) for one in mapped], now)
+            messages.finish(connection, org, [one.finished() for one in mapped], now)
+            messages.park(connection, org, [one.finished() for one in todo if one.waits], now)
             for one in todo:
                 if one.failure is not None:
-                    messages.bury(connection, org, _buried(one, one.failure), now)
+                    messages.bury(connection, org, one.buried(one.failure), now)
             return todo
 
         stored = attempt(self.pool, org, work)
@@ -99,29 +105,9 @@ class Pipeline:
 
 def _fresh(connection: Connection[Any], org: str, batch: Sequence[Conversion]) -> list[Conversion]:
     """What is not stored yet, in order; a message that was sent twice may stand twice in a batch."""
-    if not organizations.exists(connection, org):
-        # Its messages wait, and the log says so: to store them would hide them from everybody.
-        raise Unavailable(f"there is no organization {org}: `ehrconnect org add {org}` makes it")
     fresh = messages.take(connection, org, (one.envelope for one in batch))
     once = {one.envelope.message_id: one for one in batch if one.envelope.message_id in fresh}
     return list(once.values())
-
-
-def _finished(one: Conversion) -> messages.Finished:
-    return messages.Finished(one.envelope, one.control_id, one.message_type, one.report)
-
-
-def _buried(one: Conversion, failure: Failure) -> messages.Buried:
-    return messages.Buried(
-        envelope=one.envelope,
-        control_id=one.control_id,
-        message_type=one.message_type,
-        queue=queue_of(one.lane),
-        lane=one.lane,
-        reason=failure.reason,
-        error=failure.error,
-        attempts=failure.attempts,
-    )
 
 
 def _tell(stored: Sequence[Conversion]) -> None:
@@ -135,7 +121,9 @@ def _tell(stored: Sequence[Conversion]) -> None:
             "message_type": one.message_type,
             "seconds": round(seconds, 3),
         }
-        if one.failure is None:
+        if one.waits:
+            log.warning("message parked: it has a code that no map knows", **facts)
+        elif one.failure is None:
             PROCESSING_SECONDS.labels(one.message_type).observe(seconds)
             log.info("message transformed", resources=len(one.entries), **facts)
         else:

@@ -6,7 +6,9 @@ from redis import Redis
 
 from libs.lanes.worker import Stop, connect
 from libs.store.engine import open_pool
+from services.transformer.configurations import Configurations
 from services.transformer.pipeline import Pipeline
+from services.transformer.retransformation import Retransformation
 from services.transformer.settings import Settings
 
 
@@ -14,14 +16,18 @@ from services.transformer.settings import Settings
 class Runtime:
     redis: Redis
     pipeline: Pipeline
+    retransformation: Retransformation
     stop: Stop
 
 
 def build(settings: Settings) -> Runtime:
     """The parts of a worker, inside out."""
     pool = open_pool(settings.database_url.get_secret_value(), settings.database_pool)
+    redis = connect(settings.redis_url.get_secret_value())
+    configurations = Configurations(settings.default_timezone or None)
     return Runtime(
-        redis=connect(settings.redis_url.get_secret_value()),
-        pipeline=Pipeline(pool, settings.default_timezone or None),
+        redis=redis,
+        pipeline=Pipeline(pool, configurations),
+        retransformation=Retransformation(pool, redis, configurations),
         stop=Stop(),
     )

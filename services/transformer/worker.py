@@ -6,7 +6,7 @@ import signal
 import threading
 
 from libs import log
-from libs.lanes.contracts import INBOUND_QUEUES
+from libs.lanes.contracts import TRANSFORMER_QUEUES
 from libs.lanes.worker import run_worker
 from libs.settings import load
 from services.transformer import jobs
@@ -21,7 +21,7 @@ def main() -> None:
     jobs.RUNTIME.set(runtime)
     threading.Thread(target=_end_with_the_pool, daemon=True).start()
     _collect_less()
-    run_worker(runtime.redis, INBOUND_QUEUES, runtime.stop)
+    run_worker(runtime.redis, TRANSFORMER_QUEUES, runtime.stop)
 
 
 def _collect_less() -> None:

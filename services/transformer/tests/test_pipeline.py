@@ -10,6 +10,7 @@ from libs.lanes.claim import Batch
 from libs.lanes.contracts import Envelope, inbound_lane, message_id
 from libs.lanes.drain import RETRIES
 from libs.store.engine import open_pool
+from services.transformer.configurations import Configurations
 from services.transformer.conversion import LOST_WORKERS
 from services.transformer.pipeline import Pipeline
 
@@ -19,7 +20,7 @@ LANE = inbound_lane("default", 3, b"any")
 @pytest.fixture
 def pipeline(fresh_postgres_url: str) -> Iterator[Pipeline]:
     with open_pool(fresh_postgres_url, 2) as pool:
-        yield Pipeline(pool, "UTC")
+        yield Pipeline(pool, Configurations("UTC"))
 
 
 def admission(number: int, *, name: str = "Doe", patient: str = "") -> bytes:
@@ -146,7 +147,7 @@ def test_a_failing_batch_is_halved_down_to_the_message_at_fault(
 
 def test_a_database_that_is_away_settles_nothing_and_blames_no_message(fresh_postgres_url: str) -> None:
     with open_pool("postgresql://nobody@127.0.0.1:1/nowhere", 1) as pool:
-        away = Pipeline(pool, "UTC")
+        away = Pipeline(pool, Configurations("UTC"))
 
         with pytest.raises(Unavailable):
             away.handle([batch([admission(1)], failures=RETRIES)])
