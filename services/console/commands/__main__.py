@@ -14,6 +14,7 @@ COMMANDS = {
     "message": "the messages that were received, and what became of each",
     "dlq": "dead letters: messages that could not be applied",
     "lanes": "what waits to be processed, and for how long",
+    "mapping": "how an organization's messages become FHIR: layers of configuration, in versions",
     "org": "organizations, whose data are apart from each other",
     "client": "API keys",
 }
