@@ -12,7 +12,13 @@ KEEP = "urn:ehrconnect:fhir:entry-keep"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One resource to write, and how."""
+    """One resource to write, and how.
+
+    What `remove` names is an element ("birthDate"), the part of a list that one field makes
+    ("telecom:work", "participant:REF", see libs.fhir.parts), the extensions of one kind
+    ("extension:<url>"), the identifiers of one system ("identifier:<system>"), or an element of an element
+    ("period:end"). In the Bundle it is an extension of the entry for each, with that text as valueCode.
+    """
 
     resource: dict[str, Any]  # JSON-ready; decimals as `Decimal`, see json.py
     full_url: str  # "urn:uuid:..."; references inside the bundle use it
@@ -20,7 +26,7 @@ class Entry:
     url: str  # "Patient?identifier=sys|val", "Observation/id" or "Observation"
     if_none_exist: str | None = None  # query of a conditional create
     merge: bool = False  # elements that are absent here stay as they are stored
-    remove: tuple[str, ...] = ()  # top-level elements that the message deletes
+    remove: tuple[str, ...] = ()  # what the message deletes, before anything it states is added
     keep: tuple[str, ...] = ()  # top-level elements that only a new resource takes from here
 
 

@@ -1,19 +1,21 @@
 """How a partial update meets what is stored.
 
-An HL7 v2 message states some elements and is silent about the others. What it states replaces what is
-stored, with these exceptions: identifiers of other systems or values stay, extensions of other kinds
-stay, and of a period or a hospitalization the parts that are not stated stay.
+An HL7 v2 message states some fields and is silent about the others. What it states replaces what is
+stored, and no more than that: of a list that several fields make, only their parts (see libs.fhir.parts),
+of a period or a hospitalization only the elements that are stated. Identifiers of other systems or values
+stay, and so do extensions of other kinds, links to other patients, and the other results of a report.
 
 Source: FHIR R4 has no word for it; HL7 v2.9 chapter 2, "field deletion", and the v2-to-FHIR guide.
 """
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from itertools import chain
 from typing import Any
 
 from libs.fhir.json import dumps
+from libs.fhir.parts import has_parts, part_of
 
 Resource = dict[str, Any]
 
@@ -21,20 +23,28 @@ _UNION_BY: dict[str, tuple[str, ...]] = {
     "identifier": ("system", "value"),
     "extension": ("url",),
     "modifierExtension": ("url",),
+    "link": ("type", "other"),  # of patients
+    "result": ("reference",),
+    "presentedForm": ("data", "url", "hash"),
 }
+# The part of a list that `remove` can name behind the element, where libs.fhir.parts does not tell it.
+_PART = {"identifier": "system", "extension": "url", "modifierExtension": "url"}
 _BY_PART = ("meta", "period", "hospitalization")
 
 
 def merge(stored: Resource, stated: Resource, remove: Collection[str], keep: Collection[str]) -> Resource:
-    """`stored` as `stated` updates it: `remove` are elements it deletes, `keep` those it leaves if stored."""
+    """`stored` as `stated` updates it: `remove` are elements it deletes, `keep` those it leaves if stored.
+
+    To remove can be an element ("birthDate") or a part of one ("telecom:work", "period:end").
+    """
+    kind = stated.get("resourceType", "")
     merged = dict(stored)
     for name in remove:
-        merged.pop(name, None)
-        merged.pop(f"_{name}", None)
+        _remove(kind, merged, name)
     for name, value in stated.items():
         if name in keep and name in stored:
             continue
-        merged[name] = _merged(name, merged[name], value) if name in merged else value
+        merged[name] = _merged(kind, name, merged[name], value) if name in merged else value
         if f"_{name}" in merged and f"_{name}" not in stated:
             del merged[f"_{name}"]  # it extended the value that is now replaced
     return merged
@@ -55,12 +65,52 @@ def same(one: Any, other: Any) -> bool:
     return one == other and (dumps(one) == dumps(other) or _same_digits(one, other))
 
 
-def _merged(name: str, stored: Any, stated: Any) -> Any:
-    if name in _UNION_BY and isinstance(stored, list) and isinstance(stated, list):
-        return _union(stored, stated, _UNION_BY[name])
+def _remove(kind: str, merged: Resource, what: str) -> None:
+    name, _, part = what.partition(":")
+    value = merged.get(name)
+    rest: Any = None
+    if part and isinstance(value, dict):
+        rest = {key: one for key, one in value.items() if key not in (part, f"_{part}")}
+    elif part and isinstance(value, list):
+        rest = [one for one in value if _part(kind, name, one) != part]
+    if rest:
+        merged[name] = rest
+    else:
+        merged.pop(name, None)
+        merged.pop(f"_{name}", None)
+
+
+def _part(kind: str, name: str, item: Any) -> str | None:
+    if has_parts(kind, name):
+        return part_of(kind, name, item)
+    return item.get(_PART[name]) if name in _PART and isinstance(item, dict) else None
+
+
+def _merged(kind: str, name: str, stored: Any, stated: Any) -> Any:
+    if isinstance(stored, list) and isinstance(stated, list):
+        if name in _UNION_BY:
+            return _union(stored, stated, _UNION_BY[name])
+        if has_parts(kind, name):
+            return _by_part(stored, stated, lambda item: part_of(kind, name, item))
     if name in _BY_PART and isinstance(stored, dict) and isinstance(stated, dict):
         return {**stored, **stated}
     return stated
+
+
+def _by_part(stored: list[Any], stated: list[Any], part: Callable[[Any], str]) -> list[Any]:
+    """The stated parts, each where it was stored, and what is stored of the others."""
+    parts: dict[str, list[Any]] = {}
+    for item in stated:
+        parts.setdefault(part(item), []).append(item)
+    if all(part(item) in parts for item in stored):
+        return stated
+    merged: list[Any] = []
+    for item in stored:
+        known = parts.get(part(item))
+        merged += [item] if known is None else known
+        if known:
+            parts[part(item)] = []
+    return merged + list(chain.from_iterable(parts.values()))
 
 
 def _union(stored: list[Any], stated: list[Any], by: tuple[str, ...]) -> list[Any]:

@@ -9,7 +9,7 @@ PATIENT = Entry(
     method="PUT",
     url="Patient?identifier=urn:mrn|7",
     merge=True,
-    remove=("birthDate",),
+    remove=("birthDate", "telecom:work"),
     keep=("active",),
 )
 WEIGHT = Entry(
@@ -35,6 +35,7 @@ def test_entries_become_a_transaction_that_says_what_put_cannot() -> None:
                 "extension": [
                     {"url": MERGE, "valueBoolean": True},
                     {"url": REMOVE, "valueCode": "birthDate"},
+                    {"url": REMOVE, "valueCode": "telecom:work"},
                     {"url": KEEP, "valueCode": "active"},
                 ],
                 "fullUrl": PATIENT.full_url,

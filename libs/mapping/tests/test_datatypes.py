@@ -86,7 +86,7 @@ def test_the_organization_knows_its_authorities_best() -> None:
         ("^PRN^CP^^^^^^^^^0660 1234567", {"system": "phone", "value": "0660 1234567", "use": "mobile"}),
         ("^NET^Internet^a@example.org", {"system": "email", "value": "a@example.org"}),
         ("a@example.org", {"system": "email", "value": "a@example.org", "use": "home"}),
-        ("^WPN^FX^^^^^^^^^123", {"system": "fax", "value": "123", "use": "work"}),
+        ("^WPN^FX^^^^^^^^^123", {"id": "home-1", "system": "fax", "value": "123", "use": "work"}),
     ],
 )
 def test_a_way_to_reach_somebody(xtn: str, expected: Json) -> None:

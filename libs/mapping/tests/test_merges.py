@@ -112,7 +112,7 @@ def test_linked_patients_refer_to_each_other_and_unlinked_ones_do_not() -> None:
     unlinked = [e for e in entries("A37", PID, second).values() if e.resource["resourceType"] == "Patient"]
 
     assert [e.resource["link"][0]["type"] for e in linked] == ["seealso", "seealso"]
-    assert [e.remove for e in unlinked] == [("link",), ("link",)]
+    assert [e.remove for e in unlinked] == [("link:seealso",), ("link:seealso",)]
 
 
 def test_a_swap_of_beds_is_about_two_visits() -> None:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from libs.fhir.parts import part_of
 from libs.store.merge import dropped, merge, same
 
 ELEMENTS = (
@@ -107,6 +108,39 @@ def test_the_same_message_twice_changes_nothing_more(
 
     assert same(once, merge(once, stated, remove, ()))
     assert dropped(once, merge(once, stated, remove, ())) == ()
+
+
+telecoms = st.lists(
+    st.fixed_dictionaries(
+        {"value": keys},
+        optional={
+            "use": st.sampled_from(["home", "work"]),
+            "id": st.sampled_from(["any-1", "work-2", "x-1"]),
+        },
+    ),
+    max_size=5,
+)
+
+
+@given(telecoms, telecoms, st.sampled_from(["telecom:home", "telecom:work", "telecom:any", "telecom"]))
+def test_a_part_that_is_stated_replaces_its_part_alone(
+    stored: list[Any], stated: list[Any], removed: str
+) -> None:
+    def patient(telecom: list[Any]) -> dict[str, Any]:
+        return {"resourceType": "Patient", **({"telecom": telecom} if telecom else {})}
+
+    def parts(items: list[Any]) -> dict[str, list[Any]]:
+        found: dict[str, list[Any]] = {}
+        for item in items:
+            found.setdefault(part_of("Patient", "telecom", item), []).append(item)
+        return found
+
+    merged = merge(patient(stored), patient(stated), (removed,), ())
+
+    gone = ["home", "work", "any"] if removed == "telecom" else [removed.partition(":")[2]]
+    left = {part: items for part, items in parts(stored).items() if part not in gone}
+    assert parts(merged.get("telecom", [])) == left | parts(stated)
+    assert same(merge(merged, patient(stated), (removed,), ()), merged)
 
 
 @given(resources, resources, removals)

@@ -138,7 +138,7 @@ def link_patients(groups: list[Patient], context: Context) -> list[Reference]:
         if context.event == "A24" and others:
             context.describe(one, link=others)
         elif context.event == "A37":
-            context.remove(one, "link")
+            context.remove(one, "link:seealso")
     return people
 
 

@@ -99,7 +99,7 @@ def person(
         context.facility,
         context.control_id,
         str(identification.position),
-        remove=pid.nulls(identification, found),
+        remove=pid.nulls(identification, found, context),
     )
 
 
@@ -153,7 +153,7 @@ def _visit(
     if diagnoses:
         found["diagnosis"] = diagnoses
     return context.put(
-        found, identifier, *key, remove=pv1.nulls(stated, found, context), keep=pv1.kept(context)
+        found, identifier, *key, remove=pv1.nulls(stated, pv2, found, context), keep=pv1.kept(context)
     )
 
 

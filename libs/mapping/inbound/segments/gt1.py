@@ -3,6 +3,7 @@
 Source: the guide has no map; the shape is that of NK1[RelatedPerson].
 """
 
+from libs.fhir.parts import as_part
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.datatypes import times
@@ -30,7 +31,10 @@ def guarantor(gt1: Segment, context: Context, patient: Reference) -> Reference |
         patient=patient,
         relationship=[relationship] if relationship else [],
         name=names,
-        telecom=telecoms(context, gt1, 6, "home") + telecoms(context, gt1, 7, "work"),
+        telecom=[
+            *as_part("RelatedPerson", "telecom", "home", telecoms(context, gt1, 6, "home")),
+            *as_part("RelatedPerson", "telecom", "work", telecoms(context, gt1, 7, "work")),
+        ],
         gender=context.code(SEX, gt1.text(9).strip(), gt1, 9),
         birthDate=times.date(context, gt1, 8),
         address=addresses(context, gt1, 5),

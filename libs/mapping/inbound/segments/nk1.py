@@ -4,8 +4,9 @@ Source: v2-to-FHIR IG 1.0.0, NK1[Patient], NK1[RelatedPerson]. Both are made: th
 clinician looks for in the Patient, the RelatedPerson what another resource can refer to.
 """
 
+from libs.fhir.parts import as_part
 from libs.hl7v2.message import Segment
-from libs.mapping.inbound.context import Context, Reference
+from libs.mapping.inbound.context import Context, Reference, removed
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
@@ -17,6 +18,20 @@ from libs.mapping.inbound.segments.pid import SEX
 from libs.terminology.concept_map import concept_map
 
 FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 15, 16, 20, 30, 31, 32, 33, 37, 40, 41})
+NULLS = {
+    4: ("address:main",),
+    5: ("telecom:home",),
+    6: ("telecom:work",),
+    8: ("period:start",),
+    9: ("period:end",),
+    15: ("gender",),
+    16: ("birthDate",),
+    20: ("communication",),
+    30: ("name:contact",),
+    31: ("telecom:contact",),
+    32: ("address:contact",),
+    40: ("telecom:any",),
+}
 RELATIONSHIP = concept_map("0063", "Relationship")
 CONTACT_ROLE = concept_map("0131", "ContactRole")
 
@@ -40,7 +55,10 @@ def contact(nk1: Segment, context: Context) -> Element | None:
 
 def related_person(nk1: Segment, context: Context, subject: Reference) -> Reference | None:
     """NK1[RelatedPerson], None when the segment says nothing of a person."""
-    names = human_names(context, nk1, 2) + human_names(context, nk1, 30)
+    names = [
+        *human_names(context, nk1, 2),
+        *as_part("RelatedPerson", "name", "contact", human_names(context, nk1, 30)),
+    ]
     identifiers = cx_identifiers(context, nk1, 33) + cx_identifiers(context, nk1, 12)
     if ssn := nk1.text(37).strip():
         us = context.config.jurisdiction == "US"
@@ -56,16 +74,30 @@ def related_person(nk1: Segment, context: Context, subject: Reference) -> Refere
         patient=subject,
         relationship=relationships,
         name=names,
-        telecom=_telecoms(nk1, context) + telecoms(context, nk1, 31) + telecoms(context, nk1, 41),
+        telecom=[
+            *as_part("RelatedPerson", "telecom", "home", telecoms(context, nk1, 5)),
+            *as_part("RelatedPerson", "telecom", "work", telecoms(context, nk1, 6, "work")),
+            *as_part("RelatedPerson", "telecom", "any", telecoms(context, nk1, 40)),
+            *as_part("RelatedPerson", "telecom", "contact", _of_contact(nk1, context)),
+        ],
         gender=context.code(SEX, nk1.text(15).strip(), nk1, 15),
         birthDate=times.date(context, nk1, 16),
-        address=addresses(context, nk1, 4) + addresses(context, nk1, 32),
+        address=[
+            *addresses(context, nk1, 4),
+            *as_part("RelatedPerson", "address", "contact", addresses(context, nk1, 32)),
+        ],
         period=_period(nk1, context),
         communication=[{"language": language}] if language else [],
     )
     if len(found) == 2:  # its type and its patient
         return None
-    return context.put(found, None, subject["reference"], *_key(identifiers, names, nk1))
+    return context.put(
+        found,
+        None,
+        subject["reference"],
+        *_key(identifiers, names, nk1),
+        remove=removed(nk1, NULLS, found),
+    )
 
 
 def _key(identifiers: list[Element], names: list[Element], nk1: Segment) -> tuple[str, ...]:
@@ -85,14 +117,16 @@ def _telecoms(nk1: Segment, context: Context) -> list[Element]:
     return telecoms(context, nk1, 5) + telecoms(context, nk1, 6, "work") + telecoms(context, nk1, 40)
 
 
+def _of_contact(nk1: Segment, context: Context) -> list[Element]:
+    return telecoms(context, nk1, 31) + telecoms(context, nk1, 41)
+
+
 def _organization(nk1: Segment, context: Context) -> Reference | None:
     value = nk1.first(13)
     if not value:
         return None
     name = human_names(context, nk1, 30)
-    person = element(
-        name=name[0] if name else None, telecom=telecoms(context, nk1, 31) + telecoms(context, nk1, 41)
-    )
+    person = element(name=name[0] if name else None, telecom=_of_contact(nk1, context))
     return organization_of(context, value, nk1, 13, contact=[person] if person else [])
 
 

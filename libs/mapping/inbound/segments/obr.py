@@ -3,6 +3,7 @@
 Source: v2-to-FHIR IG 1.0.0, OBR[DiagnosticReport], ORC[DiagnosticReport].
 """
 
+from libs.fhir.parts import as_part
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
@@ -80,7 +81,10 @@ def diagnostic_report(
         **effective(obr, context),
         issued=times.instant(context, obr, 22),
         performer=_performers(obr, context),
-        resultsInterpreter=_roles(obr, 32, context) + _roles(obr, 33, context),
+        resultsInterpreter=[
+            *_roles(obr, 32, context),
+            *as_part("DiagnosticReport", "resultsInterpreter", "assistant", _roles(obr, 33, context)),
+        ],
         specimen=specimens,
         result=observed.references,
         presentedForm=observed.attachments,
@@ -142,13 +146,17 @@ def _observation_category(obr: Segment) -> list[Element]:
 
 def _performers(obr: Segment, context: Context) -> list[Element]:
     return [
-        {
-            **reference,
-            "extension": [{"url": FUNCTION, "valueCodeableConcept": concept(PARTICIPATION, function)}],
-        }
-        for field, function in ((34, "SPRF"), (35, "TRANS"))
-        for reference in _roles(obr, field, context)
+        one
+        for field, function, part in ((34, "SPRF", "main"), (35, "TRANS", "transcription"))
+        for one in as_part(
+            "DiagnosticReport", "performer", part, _with_function(_roles(obr, field, context), function)
+        )
     ]
+
+
+def _with_function(people: list[Reference], function: str) -> list[Element]:
+    stated = {"url": FUNCTION, "valueCodeableConcept": concept(PARTICIPATION, function)}
+    return [{**reference, "extension": [stated]} for reference in people]
 
 
 def _roles(obr: Segment, field: int, context: Context) -> list[Reference]:

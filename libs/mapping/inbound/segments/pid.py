@@ -6,7 +6,8 @@ Beyond it: PID-10 and PID-22 as US Core race and ethnicity where the jurisdictio
 
 import re
 
-from libs.hl7v2.message import Segment
+from libs.fhir.parts import as_part
+from libs.hl7v2.message import Segment, State
 from libs.mapping.inbound.context import Context, Reference, removed
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
@@ -28,19 +29,33 @@ FIELDS = frozenset(
 )
 FIELDS |= frozenset({28, 29, 30, 35, 36, 39, 40})
 
+_FHIR = "http://hl7.org/fhir/StructureDefinition/"
+_US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
+
 NULLS = {
-    5: ("name",),
+    5: ("name:main",),
+    6: (f"extension:{_FHIR}patient-mothersMaidenName",),
     7: ("birthDate",),
     8: ("gender",),
-    11: ("address",),
-    13: ("telecom",),
-    14: ("telecom",),
+    9: ("name:alias",),
+    10: (f"extension:{_US_CORE}race",),
+    11: ("address:main",),
+    12: ("address:county",),
+    13: ("telecom:home",),
+    14: ("telecom:work",),
     15: ("communication",),
     16: ("maritalStatus",),
+    17: (f"extension:{_FHIR}patient-religion",),
+    22: (f"extension:{_US_CORE}ethnicity",),
+    23: (f"extension:{_FHIR}patient-birthPlace",),
     24: ("multipleBirthBoolean", "multipleBirthInteger"),
     25: ("multipleBirthBoolean", "multipleBirthInteger"),
+    26: (f"extension:{_FHIR}patient-citizenship",),
+    28: (f"extension:{_FHIR}patient-nationality",),
     29: ("deceasedBoolean", "deceasedDateTime"),
     30: ("deceasedBoolean", "deceasedDateTime"),
+    39: (f"extension:{_FHIR}patient-citizenship",),
+    40: ("telecom:any",),
 }
 
 SEX = concept_map("0001", "AdministrativeSex")
@@ -48,8 +63,6 @@ MARITAL_STATUS = concept_map("0002", "MaritalStatus")
 RELIGION = concept_map("0006", "Religion")
 YES_NO = concept_map("0136", "YesNoIndicator")
 
-_FHIR = "http://hl7.org/fhir/StructureDefinition/"
-_US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
 _CDC_RACE = "urn:oid:2.16.840.1.113883.6.238"
 _OMB = frozenset({"1002-5", "2028-9", "2054-5", "2076-8", "2106-3", "2131-1", "2135-2", "2186-5"})
 _CDC_CODE = re.compile(r"\d{4}-\d$")
@@ -66,10 +79,12 @@ def patient(pid: Segment, context: Context) -> Element:
         "Patient",
         extension=_extensions(pid, context),
         identifier=identifiers(pid, context),
-        name=human_names(context, pid, 5) + human_names(context, pid, 9),
-        telecom=telecoms(context, pid, 13, "home")
-        + telecoms(context, pid, 14, "work")
-        + telecoms(context, pid, 40),
+        name=human_names(context, pid, 5) + as_part("Patient", "name", "alias", human_names(context, pid, 9)),
+        telecom=[
+            *as_part("Patient", "telecom", "home", telecoms(context, pid, 13, "home")),
+            *as_part("Patient", "telecom", "work", telecoms(context, pid, 14, "work")),
+            *as_part("Patient", "telecom", "any", telecoms(context, pid, 40)),
+        ],
         gender=context.code(SEX, pid.text(8).strip(), pid, 8),
         birthDate=birth[:10] if birth else None,
         deceasedDateTime=times.date_time(context, pid, 29),
@@ -91,9 +106,12 @@ def identity(found: Element, context: Context) -> Element | None:
     return preferred(stated, config.patient_systems, config.patient_identifier_types)
 
 
-def nulls(pid: Segment, found: Element) -> list[str]:
-    """The elements of the Patient that the PID deletes."""
-    return removed(pid, NULLS, found)
+def nulls(pid: Segment, found: Element, context: Context) -> list[str]:
+    """What of the Patient the PID deletes."""
+    gone = removed(pid, NULLS, found)
+    if pid.state(19) is State.NULL:
+        gone.append(f"identifier:{_national_system(context)}")
+    return gone
 
 
 def identifiers(pid: Segment, context: Context) -> list[Element]:
@@ -102,14 +120,8 @@ def identifiers(pid: Segment, context: Context) -> list[Element]:
         cx_identifiers(context, pid, 3) + cx_identifiers(context, pid, 2) + cx_identifiers(context, pid, 4)
     )
     if ssn := pid.text(19).strip():
-        us = context.config.jurisdiction == "US"
-        found.append(
-            {
-                "type": concept(TYPE_SYSTEM, "SS" if us else "SB"),
-                "system": US_SSN if us else context.local("national-id", context.config.jurisdiction),
-                "value": ssn,
-            }
-        )
+        kind = "SS" if context.config.jurisdiction == "US" else "SB"
+        found.append({"type": concept(TYPE_SYSTEM, kind), "system": _national_system(context), "value": ssn})
     if licence := pid.text(20).strip():
         state = pid.text(20, 2).strip()
         found.append(
@@ -121,6 +133,12 @@ def identifiers(pid: Segment, context: Context) -> list[Element]:
             )
         )
     return list({(one["system"], one["value"]): one for one in reversed(found)}.values())[::-1]
+
+
+def _national_system(context: Context) -> str:
+    """What PID-19 is a number of."""
+    jurisdiction = context.config.jurisdiction
+    return US_SSN if jurisdiction == "US" else context.local("national-id", jurisdiction)
 
 
 def account_number(pid: Segment, context: Context) -> Element | None:
@@ -167,7 +185,7 @@ def _addresses(pid: Segment, context: Context) -> list[Element]:
         return found
     if len(found) == 1 and "district" not in found[0]:
         return [found[0] | {"district": county}]
-    return [*found, {"district": county}]
+    return [*found, *as_part("Patient", "address", "county", [{"district": county}])]
 
 
 def _communication(pid: Segment, context: Context) -> list[Element]:

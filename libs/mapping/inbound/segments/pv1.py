@@ -6,7 +6,8 @@ has it from PV1-2 alone, which would discharge nobody and cancel nothing.
 
 from html import escape
 
-from libs.hl7v2.message import Segment, State
+from libs.fhir.parts import as_part
+from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, removed
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts, coding_of
@@ -22,8 +23,6 @@ FIELDS = frozenset(
     {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19, 36, 37, 38, 40, 42, 43, 44, 45, 50, 52}
 )
 PV2_FIELDS = frozenset({1, 3, 8, 9, 11, 12, 13, 23, 25, 38})
-NULLS = {4: ("type",), 10: ("serviceType",), 3: ("location",)}
-
 CLASS = concept_map("0004", "PatientClass[EncounterClass]")
 STATUS = concept_map("0004", "PatientClass[EncounterStatus]")
 ADMISSION_TYPE = concept_map("0007", "AdmissionType")
@@ -38,6 +37,51 @@ PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 _FHIR = "http://hl7.org/fhir/StructureDefinition/"
 _R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter."
 UNKNOWN_CLASS = coding("http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "UNK", "unknown")
+
+NULLS = {
+    3: ("location:current",),
+    4: ("type:admission",),
+    5: ("hospitalization:preAdmissionIdentifier",),
+    6: ("location:prior",),
+    7: ("participant:ATND",),
+    8: ("participant:REF",),
+    9: ("participant:CON",),
+    10: ("serviceType",),
+    11: ("location:temporary",),
+    13: ("hospitalization:reAdmission",),
+    14: ("hospitalization:admitSource",),
+    15: ("hospitalization:specialArrangement",),
+    16: ("hospitalization:specialCourtesy",),
+    17: ("participant:ADM",),
+    18: ("type:patient",),
+    36: ("hospitalization:dischargeDisposition",),
+    37: ("hospitalization:destination",),
+    38: ("hospitalization:dietPreference",),
+    42: ("location:pending",),
+    43: ("location:left",),
+    44: ("period:start",),
+    45: ("period:end",),
+    52: ("participant:PART",),
+}
+PV2_NULLS = {
+    1: ("location:planned",),
+    3: ("reasonCode",),
+    8: (f"extension:{_R5}plannedStartDate",),
+    9: (f"extension:{_R5}plannedEndDate",),
+    11: ("length",),
+    12: ("text",),
+    13: ("participant:referral",),
+    25: ("priority",),
+    38: (f"extension:{_FHIR}encounter-modeOfArrival",),
+}
+# What an event ends, though no field of it says so: a cancelled discharge has no end, a cancelled transfer
+# has come from nowhere, and nothing is pending once it has happened or is cancelled.
+_ENDED = {
+    "A13": ("period:end",),
+    "A12": ("location:prior",),
+    "A02": ("location:pending",),
+    "A26": ("location:pending",),
+}
 
 # The participants: field, code of v3-ParticipationType, its meaning.
 _PARTICIPANTS = (
@@ -139,12 +183,10 @@ def identifiers(pv1: Segment, context: Context) -> list[Element]:
     return [visit, *(one for one in alternates if one["value"] != visit["value"])]
 
 
-def nulls(pv1: Segment, found: Element, context: Context) -> list[str]:
-    """The elements of the Encounter that the message deletes; a cancelled discharge has no end."""
-    gone = removed(pv1, NULLS, found)
-    if context.event == "A13" or (pv1.state(44) is State.NULL and pv1.state(45) is State.NULL):
-        gone += [] if "period" in found else ["period"]
-    return gone
+def nulls(pv1: Segment, pv2: Segment | None, found: Element, context: Context) -> list[str]:
+    """What of the Encounter the message deletes."""
+    gone = [*removed(pv1, NULLS, found), *(_ENDED.get(context.event, ()) if context.is_adt else ())]
+    return gone + (removed(pv2, PV2_NULLS, found) if pv2 is not None else [])
 
 
 def kept(context: Context) -> tuple[str, ...]:
@@ -193,14 +235,19 @@ def _locations(pv1: Segment, pv2: Segment | None, context: Context) -> list[Elem
     current = location_of(context, pv1.first(3), bed) if pv1.raw(3) else None
     planned = context.event in PLANNED or pv1.text(2).strip() == "P"
     places = [
-        (current, "planned" if planned else "active"),
-        (location(context, pv1, 6), "completed"),
-        (location(context, pv1, 11), "active"),
-        (None if context.event == "A26" else location(context, pv1, 42), "reserved"),
-        (location(context, pv1, 43), "completed"),
-        (location(context, pv2, 1) if pv2 is not None else None, "planned"),
+        (current, "planned" if planned else "active", "current"),
+        (location(context, pv1, 6), "completed", "prior"),
+        (location(context, pv1, 11), "active", "temporary"),
+        (None if context.event == "A26" else location(context, pv1, 42), "reserved", "pending"),
+        (location(context, pv1, 43), "completed", "left"),
+        (location(context, pv2, 1) if pv2 is not None else None, "planned", "planned"),
     ]
-    return [{"location": place, "status": state} for place, state in places if place]
+    return [
+        one
+        for place, state, part in places
+        if place
+        for one in as_part("Encounter", "location", part, [{"location": place, "status": state}])
+    ]
 
 
 def _provider(pv1: Segment, pv2: Segment | None, context: Context) -> Reference | None:
@@ -233,7 +280,10 @@ def _with_pv2(found: Element, pv2: Segment, context: Context) -> Element:
         length=None
         if days is None
         else {"value": days, "unit": "days", "system": "http://unitsofmeasure.org", "code": "d"},
-        participant=[*found.get("participant", []), *referrers],
+        participant=[
+            *found.get("participant", []),
+            *as_part("Encounter", "participant", "referral", referrers),
+        ],
     )
     return found | added
 
