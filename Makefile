@@ -3,10 +3,10 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help install run test lint format unit bench chaos fuzz lock
+.PHONY: help install run test lint format unit bench chaos fuzz npm-clients lock
 
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## Create .venv from the lock, when the lock has changed
 	@infra/local/install
@@ -37,6 +37,9 @@ chaos: install ## Kill components at random under load; prove that nothing is lo
 
 fuzz: install ## Feed broken input to the HL7 library by the million (RUNS=10000000, PROCESSES=2)
 	@exec $(BIN)/python -m loadtests.fuzz
+
+npm-clients: install ## Send with HL7 clients of npm; needs Node.js
+	@exec $(BIN)/python -m loadtests.npm_clients
 
 lock: install ## Update requirements.lock after a change to the dependencies (UPGRADE=1: newest versions)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes pyproject.toml \
