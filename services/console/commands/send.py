@@ -74,9 +74,17 @@ async def _connection(
     line: _Line | None = None
     for file, message in waiting:
         await asyncio.sleep(max(0.0, next(paces) - time.monotonic()))
+        was_used = line is not None
         line = line or await _Line.to(to)
         try:
-            answer = await line.exchange(message)
+            try:
+                answer = await line.exchange(message)
+            except ConnectionError:
+                if not was_used:
+                    raise
+                line.close()  # many receivers hang up after each answer
+                line = await _Line.to(to)
+                answer = await line.exchange(message)
         except (OSError, TimeoutError) as error:
             outcomes["unanswered"] += 1
             print(f"{file}: no answer: {error or f'none within {ANSWER_WITHIN:.0f} s'}", file=sys.stderr)
