@@ -50,7 +50,7 @@ class Load:
     """What was sent and acknowledged."""
 
     last: dict[str, int] = field(default_factory=dict)  # patient -> number of the last message
-    repeated: int = 0
+    sent: int = 0  # repetitions of unanswered messages included
     ended: bool = False  # the senders' message at hand is their last
 
     @property
@@ -87,7 +87,8 @@ def disturb(system: System, plan: Plan) -> list[str]:
     """Kill what runs, as planned, under load; what is wrong once all of it runs again."""
     load, kills = asyncio.run(_disturbed(system, plan))
     told = ", ".join(f"{name} {count}" for name, count in sorted(kills.items()))
-    print(f"killed: {told}\nacknowledged: {load.messages} messages, {load.repeated} sent again", flush=True)
+    repeated = load.sent - load.messages
+    print(f"killed: {told}\nacknowledged: {load.messages} messages, {repeated} sent again", flush=True)
     _recovered(system)
     return [*_stored_once(system, load), *_in_order(system, load)]
 
@@ -127,6 +128,7 @@ async def _sender(to: tuple[str, int], number: int, plan: Plan, load: Load) -> N
             try:
                 line = line or await asyncio.open_connection(*to)
                 line[1].write(frame(message))
+                load.sent += 1
                 async with asyncio.timeout(10):
                     accepted = b"MSA|AA|" in await line[0].readuntil(END)
             except (OSError, EOFError, TimeoutError):
@@ -134,7 +136,6 @@ async def _sender(to: tuple[str, int], number: int, plan: Plan, load: Load) -> N
                     line[1].close()
                 line = None
             if not accepted:
-                load.repeated += 1
                 await asyncio.sleep(0.1)
         load.last[patient] = count
         turn += 1
