@@ -28,6 +28,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--connections", type=_positive, default=1, metavar="N", help="at a time (1)")
     parser.add_argument("--tls", action="store_true", help="over TLS")
     parser.add_argument("--ca", type=Path, metavar="FILE", help="authorities to trust, PEM (the system's)")
+    parser.add_argument(
+        "--cert", type=Path, metavar="FILE", help="our certificate, PEM, where one is asked for"
+    )
+    parser.add_argument("--key", type=Path, metavar="FILE", help="its key, PEM (in the same file)")
     parser.add_argument("--rate", type=float, default=0, metavar="N", help="messages a second at most")
 
 
@@ -35,13 +39,25 @@ def run(options: argparse.Namespace) -> int:
     """0 when every message was accepted."""
     messages = [(file, message) for file in options.files for message in read_messages(file)]
     host, port = options.to
-    receiver = Receiver(host, port, ssl.create_default_context(cafile=options.ca) if options.tls else None)
+    receiver = Receiver(host, port, _tls(options) if options.tls else None)
     started = time.monotonic()
     outcomes = asyncio.run(_send(messages, receiver, options.connections, options.rate))
     seconds = time.monotonic() - started
     counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
     print(f"{len(messages)} messages in {seconds:.1f} s: {counts or 'nothing to send'}")
     return 0 if outcomes["accepted"] == len(messages) else 1
+
+
+def _tls(options: argparse.Namespace) -> ssl.SSLContext:
+    """Raises CommandError."""
+    try:
+        context = ssl.create_default_context(cafile=options.ca)
+        if options.cert:
+            context.load_cert_chain(options.cert, options.key)
+    except OSError as error:
+        reason = (error.reason if isinstance(error, ssl.SSLError) else error.strerror) or "not PEM"
+        raise CommandError(f"--ca, --cert or --key cannot be used: {reason}") from None
+    return context
 
 
 @dataclass(frozen=True, slots=True)

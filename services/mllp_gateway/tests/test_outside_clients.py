@@ -1,4 +1,4 @@
-"""Clients that others wrote."""
+"""Clients that others wrote; those of npm are in `make npm-clients`."""
 
 import asyncio
 import subprocess
