@@ -336,8 +336,10 @@ def test_an_observation_of_an_admission_is_told_apart_by_its_time() -> None:
 def test_messages_that_say_nothing_about_anybody_are_refused() -> None:
     with pytest.raises(Unmappable, match="without PID and PV1"):
         mapped(*event("A01"))
-    with pytest.raises(Unmappable, match="'XYZ' are not mapped"):
+    with pytest.raises(Unmappable, match="type XYZ are not mapped"):
         mapped(MSH.format(kind="XYZ^Z01", control="1"), PID)
+    with pytest.raises(Unmappable, match="type in MSH-9 are not mapped"):
+        mapped(MSH.format(kind="Slipped content", control="1"), PID)
 
 
 def test_the_report_tells_what_was_used_and_what_was_not() -> None:
