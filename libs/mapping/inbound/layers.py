@@ -157,7 +157,7 @@ def _values(document: dict[str, Any]) -> dict[str, Any]:
             stated = document[name]
             if not isinstance(stated, list) or not all(isinstance(one, str) for one in stated):
                 raise BadLayer(f"{name} must be a list of texts")
-            values[name] = tuple(stated)
+            values[name] = tuple(_uri(name, one) if name == "patient_systems" else one for one in stated)
     for name in _URIS:
         if name in document:
             values[name] = {key: _uri(f"{name}.{key}", uri) for key, uri in _table(document, name).items()}
@@ -253,6 +253,12 @@ def _charset(name: str) -> dict[str, Any]:
     return {"charset": name}
 
 
+def _jurisdiction(code: str) -> dict[str, Any]:
+    if len(code) != 2 or not code.isascii() or not code.isalpha() or not code.isupper():
+        raise BadLayer(f"jurisdiction: {code!r} is no country code of ISO 3166, such as AT")
+    return {"jurisdiction": code}
+
+
 def _unmapped(policy: str) -> dict[str, Any]:
     if policy not in ("pass", "park"):
         raise BadLayer('unmapped must be "pass" or "park"')
@@ -262,6 +268,6 @@ def _unmapped(policy: str) -> dict[str, Any]:
 _CHECKS = {
     "timezone": _zone,
     "charset": _charset,
-    "jurisdiction": lambda text: {"jurisdiction": text},
+    "jurisdiction": _jurisdiction,
     "unmapped": _unmapped,
 }

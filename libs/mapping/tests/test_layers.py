@@ -231,6 +231,8 @@ def test_a_text_that_a_rule_has_no_value_for_is_uncoded() -> None:
         ("charset = 'UTF-16'", "UTF-16"),
         ("unmapped = 'drop'", '"pass" or "park"'),
         ("jurisdiction = 7", "jurisdiction must be a text"),
+        ("jurisdiction = 'Austria'", "'Austria' is no country code"),
+        ("patient_systems = ['MR']", "patient_systems must be a URI"),
         ("[authorities]\nA = 'not a uri'", "authorities.A must be a URI"),
         ("authorities = 'x'", "authorities must be a table"),
         ("codes = 'x'", "codes must be a table"),
