@@ -30,7 +30,7 @@ class Envelope:
     message_id: str  # 32 hex digits; the same for a resend of the same bytes by the same sender
     organization: str
     received_at: float  # Unix seconds, the gateway's clock
-    sender: str  # MSH-3|MSH-4, as sent
+    sender: str  # MSH-3|MSH-4 as text; escape sequences as sent
     peer: str  # address of the sender's connection
     charset: str  # character set to assume when MSH-18 is empty; "" for none
     body: bytes  # the message as received, without framing

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from itertools import count
 
 from libs.hl7v2.ack import AckCode, AckError, acknowledge, answer_mode
+from libs.hl7v2.charset import decode_part
 from libs.hl7v2.header import Header, NotHL7, read_header, read_patient
 from libs.lanes.contracts import Envelope, inbound_lane, message_id
 from libs.log import get_logger
@@ -134,7 +135,7 @@ class Receiver:
             message_id=exchange.message_id,
             organization=sender.organization,
             received_at=time.time(),
-            sender=parties.decode("latin-1"),
+            sender=parties.decode("ascii") if parties.isascii() else decode_part(parties, header, charset),
             peer=exchange.client.address,
             charset=charset,
             body=body,

@@ -41,6 +41,22 @@ def test_every_version_is_answered_in_its_own_form(
     assert (msh[8], msh[11]) == (expected, version)
 
 
+def test_no_name_is_cut_at_a_byte_that_looks_like_a_delimiter(
+    gateway: GatewayProcess, redis_url: str
+) -> None:
+    """In BIG-5 the second bytes of these two are a field separator and an escape character."""
+    name = "唰功".encode("big5")
+    message = adt("A7", facility="NAME", msh16="||BIG-5").replace(b"NAME", name)
+
+    answer = gateway.ask(message)
+
+    assert answer is not None
+    assert answer.startswith(b"MSH|^~\\&|EHR|MAIN|ADMIT|" + name + b"|20")
+    assert b"\rMSA|AA|A7\r" in answer
+    (envelope,) = stored(redis_url)
+    assert (envelope.sender, envelope.body) == ("ADMIT|唰功", message)
+
+
 @pytest.mark.parametrize("control_id", ["A\\T\\B", "Übung", "x" * 199, "a^b&c", " 1 "])
 def test_msh_10_comes_back_byte_for_byte(gateway: GatewayProcess, control_id: str) -> None:
     assert fields(gateway.ask(adt(control_id)), "MSA")[1:3] == ["AA", control_id]
