@@ -130,6 +130,10 @@ class Batch:
         changed = (state for state in self._states.values() if state.changed and not self._came_back(state))
         return sorted(changed, key=lambda s: (s.type, s.id))
 
+    def created(self) -> list[State]:
+        """The resources that are new, in the order in which they came up."""
+        return [state for state in self._states.values() if state.changed and not state.stored_version]
+
     def named(self) -> list[tuple[Identifier, str]]:
         """The identifiers that name a resource since this batch, in order."""
         return sorted(item for item in self.owners.items() if self._stored_owners.get(item[0]) != item[1])
@@ -137,6 +141,14 @@ class Batch:
     def unnamed(self) -> list[tuple[Identifier, str]]:
         """The identifiers that no longer name the resource beside them, in order."""
         return sorted(item for item in self._released if self.owners.get(item[0]) != item[1])
+
+    def orphans(self) -> set[Identifier]:
+        """Identifiers of which it is not known here that they still name a resource."""
+        return {identifier for identifier, _ in self._released if identifier not in self.owners}
+
+    @property
+    def is_rerun(self) -> bool:
+        return self._stated is not None
 
     def _locate(self, request: Request) -> State:
         """The resource that the request is about, made room for if there is none."""

@@ -38,9 +38,8 @@ def fetch(connection: Connection[Any], org: str, places: Collection[Place]) -> l
     ]  # fmt: skip
 
 
-def number(connection: Connection[Any], states: Sequence[State]) -> None:
-    """Give the resources that are new the numbers by which index rows call them."""
-    new = [state for state in states if not state.stored_version]
+def number(connection: Connection[Any], new: Sequence[State]) -> None:
+    """Give resources that are new the numbers by which index rows call them, an older one the lower."""
     if new:
         numbers = connection.execute(
             "SELECT nextval('fhir_resource_rid') FROM generate_series(1, %s)", (len(new),)

@@ -16,6 +16,7 @@ from libs.fhir.bundle import Entry
 from libs.store import identity, index_rows, rows
 from libs.store.batch import Batch, Place, Request, Written, read
 from libs.store.engine import translated
+from libs.store.heirs import name_heirs
 
 __all__ = ["Written", "apply"]
 
@@ -39,13 +40,26 @@ def apply(
     """
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # what lastUpdated can say
     requests = [[read(entry, identity.target(entry)) for entry in entries] for entries in transactions]
+    stated = None if applied_at is None else _last_stated(requests, applied_at)
+    written: list[list[Written]] = []
     with translated():
-        owners = identity.find(connection, org, {i for one in requests for r in one for i in r.wanted})
-        states = rows.fetch(connection, org, _places(requests, owners))
-        stated = None if applied_at is None else _last_stated(requests, applied_at)
-        batch = Batch(now, owners, states, if_match or {}, stated)
-        written = [batch.apply(one) for one in requests]
-        _save(connection, org, batch, now)
+        while len(written) < len(requests):
+            rest = requests[len(written) :]
+            owners = identity.find(connection, org, {i for one in rest for r in one for i in r.wanted})
+            states = rows.fetch(connection, org, _places(rest, owners))
+            batch = Batch(now, owners, states, if_match or {}, stated)
+            written += _applied(batch, rest)
+            _save(connection, org, batch, now)
+    return written
+
+
+def _applied(batch: Batch, requests: Sequence[Sequence[Request]]) -> list[list[Written]]:
+    """The transactions up to one after which an identifier names nothing: who is its heir the tables tell."""
+    written = []
+    for one in requests:
+        written.append(batch.apply(one))
+        if batch.orphans() and not batch.is_rerun:
+            break
     return written
 
 
@@ -75,9 +89,10 @@ def _save(connection: Connection[Any], org: str, batch: Batch, now: datetime) ->
     changes = batch.changes()
     if not changes:
         return
-    rows.number(connection, changes)
+    rows.number(connection, batch.created())
     indexed = index_rows.index(org, changes)
     rows.write(connection, org, changes, now)
     rows.unname(connection, org, batch.unnamed())
     rows.name(connection, org, batch.named())
     index_rows.write(connection, org, indexed)
+    name_heirs(connection, org, batch.orphans())
