@@ -40,7 +40,7 @@ def merge(stored: Resource, stated: Resource, remove: Collection[str], keep: Col
     kind = stated.get("resourceType", "")
     merged = dict(stored)
     for name in remove:
-        _remove(kind, merged, name)
+        _remove(kind, merged, name, stated)
     for name, value in stated.items():
         if name in keep and name in stored:
             continue
@@ -65,8 +65,10 @@ def same(one: Any, other: Any) -> bool:
     return one == other and (dumps(one) == dumps(other) or _same_digits(one, other))
 
 
-def _remove(kind: str, merged: Resource, what: str) -> None:
+def _remove(kind: str, merged: Resource, what: str, stated: Resource) -> None:
     name, _, part = what.partition(":")
+    if part and any(_part(kind, name, one) == part for one in _items(stated.get(name))):
+        return  # it is replaced, where it stands
     value = merged.get(name)
     rest: Any = None
     if part and isinstance(value, dict):
@@ -78,6 +80,10 @@ def _remove(kind: str, merged: Resource, what: str) -> None:
     else:
         merged.pop(name, None)
         merged.pop(f"_{name}", None)
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _part(kind: str, name: str, item: Any) -> str | None:
