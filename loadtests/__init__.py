@@ -1,1 +1,1 @@
-"""Benchmarks and chaos: what the system does under load, measured, never asserted by a timed test."""
+"""Benchmarks, chaos, fuzz: what the system does under load and ill treatment; no timed test asserts it."""
