@@ -35,24 +35,35 @@ class Delimiters(NamedTuple):
 
 
 STANDARD = Delimiters()
+LONGEST = 5  # characters of MSH-2
 
 
 def read_delimiters(msh: str) -> Delimiters:
     """The delimiters that an MSH (FHS, BHS) segment declares.
 
-    Raises BadHeader: MSH-1 or MSH-2 is missing, has another length, or holds a character that
+    What follows the fifth character of MSH-2 has no meaning in any version, and is passed over.
+    Raises BadHeader: MSH-1 or MSH-2 is missing, has fewer characters, or holds a character that
     cannot separate anything.
     """
     separator = msh[3:4]
-    end = msh.find(separator, 4) if separator else -1
-    return _checked(separator, msh[4:] if end < 0 else msh[4:end][:6])
+    return _checked(separator, _stated(msh)[:LONGEST])
+
+
+def has_more_characters(msh: str) -> bool:
+    """Whether MSH-2 has more characters than any version gives a meaning to."""
+    return len(_stated(msh)) > LONGEST
+
+
+def _stated(msh: str) -> str:
+    end = msh.find(msh[3:4], 4) if len(msh) > 3 else -1
+    return msh[4:] if end < 0 else msh[4:end]
 
 
 @lru_cache(maxsize=256)
 def _checked(separator: str, encoding: str) -> Delimiters:
     if not _separates(separator):
         raise BadHeader("MSH-1 is not a field separator; send one punctuation character", "MSH^1^1")
-    if len(encoding) not in (4, 5):
+    if len(encoding) < 4:
         raise BadHeader("MSH-2 must hold four or five encoding characters", "MSH^1^2")
     characters = separator + encoding
     if len(set(characters)) != len(characters) or not all(map(_separates, encoding)):

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from libs.hl7v2.delimiters import BadHeader, Delimiters, NotHL7, read_delimiters
+from libs.hl7v2.delimiters import BadHeader, Delimiters, NotHL7, has_more_characters, read_delimiters
 from libs.hl7v2.iso2022 import ESC
 from libs.hl7v2.multibyte import cover_header, cover_segment, cut
 
@@ -49,7 +49,8 @@ def read_header(body: bytes) -> Header:
     start = _start(body)
     found = _SEGMENT_END.search(body, start)
     end = found.start() if found else len(body)
-    delimiters = read_delimiters(body[start : min(end, start + 12)].decode("latin-1"))
+    beginning = body[start : min(end, start + 12)].decode("latin-1")
+    delimiters = read_delimiters(beginning)
 
     separator = body[start + 3 : start + 4]
     fields = _fields(body[start:end], delimiters)
@@ -75,7 +76,7 @@ def read_header(body: bytes) -> Header:
         fields[16],
         fields[18],
         fields,
-        _quirks(body, start),
+        _quirks(body, start, beginning),
     )
 
 
@@ -139,10 +140,12 @@ def _start(body: bytes) -> int:
     raise NotHL7("the message does not start with an MSH segment")
 
 
-def _quirks(body: bytes, start: int) -> tuple[str, ...]:
+def _quirks(body: bytes, start: int, beginning: str) -> tuple[str, ...]:
     quirks = []
     if start:
         quirks.append("byte order mark" if body.startswith(BOM) else "blank before MSH")
+    if has_more_characters(beginning):
+        quirks.append("long MSH-2")
     if b"\n" in body:
         quirks.append("line feeds")
     if not body.endswith((b"\r", b"\n")):

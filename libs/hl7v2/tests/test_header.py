@@ -51,6 +51,7 @@ def test_a_short_header_has_empty_fields() -> None:
         (MSH + b"\r\nPID|1\r\n", ("line feeds",)),
         (MSH + b"\nPID|1\n", ("line feeds",)),
         (MSH + b"\rPID|1", ("no last segment end",)),
+        (MSH.replace(b"\\&", b"\\&#!") + b"\r", ("long MSH-2",)),
     ],
 )
 def test_what_is_accepted_against_the_standard_is_named(body: bytes, quirks: tuple[str, ...]) -> None:

@@ -118,6 +118,13 @@ def test_delimiters_are_those_of_the_message() -> None:
     assert parse("MSH|^~\\&#|LAB").delimiters.truncation == "#"
 
 
+def test_what_follows_the_fifth_encoding_character_has_no_meaning() -> None:
+    message = parse("MSH|^~\\&#!x|LAB\rPID|||1!2^3#4")
+
+    assert message.delimiters == parse("MSH|^~\\&#|LAB").delimiters
+    assert [message.at(path) for path in ("MSH-3", "PID-3", "PID-3.2")] == ["LAB", "1!2", "3#4"]
+
+
 @pytest.mark.parametrize("text", ["", " ", "PID|1", "msh|^~\\&|", "MS", "FHS|^~\\&|", "{}", "<ADT_A01/>"])
 def test_what_has_no_msh_is_not_hl7(text: str) -> None:
     with pytest.raises(NotHL7):
@@ -133,7 +140,6 @@ def test_what_has_no_msh_is_not_hl7(text: str) -> None:
         ("MSH\r|^~\\&|", "MSH^1^1"),
         ("MSH||LAB", "MSH^1^2"),
         ("MSH|^~\\|LAB", "MSH^1^2"),
-        ("MSH|^~\\&#$|LAB", "MSH^1^2"),
         ("MSH|^^\\&|LAB", "MSH^1^2"),
         ("MSH|a~\\&|LAB", "MSH^1^2"),
         ("MSH|^~\\é|LAB", "MSH^1^2"),
