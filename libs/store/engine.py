@@ -18,6 +18,7 @@ from libs.errors import Permanent, Transient, Unavailable
 _EVERY = {
     "role": "ehrconnect_app",
     "TimeZone": "UTC",
+    "lock_timeout": "5s",  # who holds a lock for longer has stopped, and nothing is wrong with who waits
     "statement_timeout": "10s",
     "idle_in_transaction_session_timeout": "10s",
     # Many short queries on a disk without moving parts.
@@ -28,6 +29,14 @@ _EVERY = {
 # What is written is found by key, a few hundred rows at a time. A plan made while a table was small
 # would read all of it, until its statistics say otherwise.
 _BY_KEY = {"enable_seqscan": "off"}
+# A peer that is gone without a word is noticed after about 10 s, whether something was sent to it or not.
+_NOTICE = {
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
+}
 _POOL_TIMEOUT = 5.0  # seconds to wait for a connection before the database counts as away
 
 SET_ORGANIZATION = "SELECT set_config('app.org', %s, true)"
@@ -73,15 +82,15 @@ def open_async_pool(url: str, size: int) -> AsyncPool:
 
 def _connect(settings: Mapping[str, str]) -> dict[str, Any]:
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-    return {"options": options, "application_name": "ehrconnect", "connect_timeout": 5}
+    return {"options": options, "application_name": "ehrconnect", "connect_timeout": 5, **_NOTICE}
 
 
 @contextmanager
 def transaction(pool: Pool, org: str) -> Iterator[Connection[Any]]:
     """A connection that sees the rows of `org`; committed when the block ends, else rolled back.
 
-    Raises Unavailable when PostgreSQL is away, Conflict when another transaction was first, and
-    NotStorable when a value cannot be kept.
+    Raises Unavailable when PostgreSQL is away, Conflict when another transaction was first, Transient when
+    a statement or a pause took too long, and NotStorable when a value cannot be kept.
     """
     try:
         with translated(), pool.connection() as connection:
@@ -148,6 +157,8 @@ def translated() -> Iterator[None]:
 # SQLSTATE classes, PostgreSQL documentation, appendix A.
 def _operational(error: psycopg.Error) -> Exception:
     kind = (error.sqlstate or "")[:2]
+    if error.sqlstate == "57014":  # a statement took too long: less of it at once may pass
+        return Transient(f"a statement took too long: {_kind(error)}")
     if kind == "40":  # serialization failure, deadlock
         return Conflict(f"another transaction was first: {_kind(error)}")
     if kind == "54":  # a limit of PostgreSQL itself, such as the size of an index entry

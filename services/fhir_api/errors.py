@@ -16,6 +16,7 @@ from libs.errors import Permanent, Transient, Unavailable
 from libs.fhir.json import dumps
 from libs.fhir.outcome import Issue, Severity, operation_outcome
 from libs.log import get_logger
+from libs.store.engine import Conflict
 
 log = get_logger(__name__)
 
@@ -158,7 +159,8 @@ HANDLERS: Mapping[Any, Handler] = {
     FhirError: fhir_error,
     HTTPException: http_error,
     Unavailable: unavailable,
-    Transient: conflict,
+    Conflict: conflict,
+    Transient: unavailable,
     Permanent: refused_by_the_store,
 }
 
