@@ -152,6 +152,10 @@ def translated() -> Iterator[None]:
         raise NotStorable(f"a value cannot be stored: {_kind(error)}") from None
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise _operational(error) from error
+    except psycopg.InternalError as error:
+        if not (error.sqlstate or "").startswith("25"):  # invalid transaction state
+            raise
+        raise _operational(error) from error
 
 
 # SQLSTATE classes, PostgreSQL documentation, appendix A.
@@ -159,6 +163,8 @@ def _operational(error: psycopg.Error) -> Exception:
     kind = (error.sqlstate or "")[:2]
     if error.sqlstate == "57014":  # a statement took too long: less of it at once may pass
         return Transient(f"a statement took too long: {_kind(error)}")
+    if kind == "25" and error.sqlstate != "25006":  # 25006: read-only, as a primary that was replaced
+        return Transient(f"the transaction was ended: {_kind(error)}")
     if kind == "40":  # serialization failure, deadlock
         return Conflict(f"another transaction was first: {_kind(error)}")
     if kind == "54":  # a limit of PostgreSQL itself, such as the size of an index entry

@@ -23,6 +23,9 @@ def pool(fresh_postgres_url: str) -> Iterator[Pool]:
         ("08006", Unavailable),  # connection failure
         ("22021", NotStorable),  # a character that is not in the repertoire
         ("23505", Conflict),  # unique violation
+        ("25006", Unavailable),  # read-only: a server that is no longer the primary
+        ("25P02", Transient),  # in a failed transaction
+        ("25P03", Transient),  # idle in transaction for too long
         ("40001", Conflict),  # serialization failure
         ("40P01", Conflict),  # deadlock
         ("53300", Unavailable),  # too many connections
@@ -51,6 +54,11 @@ def run(pool: Pool, *statements: LiteralString) -> None:
     with transaction(pool, "default") as connection:
         for statement in statements:
             connection.execute(statement)
+
+
+def test_a_server_that_became_read_only_is_waited_for(pool: Pool) -> None:
+    with pytest.raises(Unavailable):
+        run(pool, "SET TRANSACTION READ ONLY", "DELETE FROM fhir_identifier")
 
 
 def test_a_statement_that_takes_too_long_is_no_outage(pool: Pool) -> None:
