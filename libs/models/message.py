@@ -41,7 +41,7 @@ class Message(Base):
     report: Mapped[Key | None]  # JSON: what the mapping used, lost and could not code
     error: Mapped[Key | None]  # why it is dead, without content of the message
     patient_key: Mapped[Number64 | None]  # of the patient identifier as sent (contracts.patient_key)
-    mapping_version: Mapped[int | None]  # of the organization's layers, by which it was transformed last
+    mapping_version: Mapped[int | None]  # of the layers by which it was applied last; null: never, or before
 
 
 class DeadLetter(Base):

@@ -16,9 +16,9 @@ from uuid import UUID
 from libs.fhir.bundle import Entry
 from libs.fhir.json import dumps, loads
 from libs.store.identity import Identifier, NotWritable, Target, condition_of, id_in, identifiers
-from libs.store.merge import Resource, dropped, merge, same
+from libs.store.merge import Resource, amended, dropped, merge, same
 
-Outcome = Literal["created", "updated", "unchanged", "newer"]  # newer: than what is run again
+Outcome = Literal["created", "updated", "unchanged"]
 Place = tuple[str, str]  # type, id
 
 # The references that are to be resolved: to another entry of the transaction, or by a condition. Two
@@ -57,7 +57,6 @@ class State:
     body: Resource | None = None  # without what the server adds: id, versionId, lastUpdated
     named_by: set[Identifier] = field(default_factory=set)  # conditions that found nothing and made it
     superseded: list[tuple[int, bytes]] = field(default_factory=list)  # versions made and left in this batch
-    before: Resource | None = None  # what was stored when this batch first changed it
 
     @property
     def changed(self) -> bool:
@@ -104,9 +103,7 @@ class Batch:
         owners: dict[Identifier, str],
         states: Iterable[State],
         if_match: Mapping[Place, int],
-        stated: Mapping[tuple[str, ...], datetime] | None = None,
     ) -> None:
-        """`stated` makes it a re-run: when what is run again has last been stated, by target."""
         self.owners = owners  # identifier -> id of the resource it names
         self._stored_owners = dict(owners)
         self._released: set[tuple[Identifier, str]] = set()
@@ -114,7 +111,6 @@ class Batch:
         self._stamp = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self._states = {(state.type, state.id): state for state in states}
         self._if_match = if_match
-        self._stated = stated
 
     def apply(self, requests: Sequence[Request]) -> list[Written]:
         """Do what one transaction asks. Raises NotWritable, and then the batch is of no more use."""
@@ -125,10 +121,38 @@ class Batch:
         }
         return [self._write(request, state, places) for request, state in zip(requests, states, strict=True)]
 
+    def bodies(self) -> dict[Place, Resource]:
+        """The resources as the batch has left them, without what the server adds."""
+        return {place: _stored_body(state) for place, state in self._states.items() if state.exists}
+
+    def amend(self, place: Place, before: Resource, after: Resource) -> bool:
+        """Make of a resource what makes `after` another than `before`; whether something of it was left.
+
+        A resource that is stored no more stays away; it is new where `before` does not know it either.
+        """
+        state = self._at(*place)
+        if not state.exists and (before or state.stored_version):
+            return True
+        stored = _stored_body(state) if state.exists else {}
+        body, left = amended(stored, before, after)
+        if not same(stored, body):
+            self._supersede(state, body)
+            state.entry_hash = 0  # no entry says it as it is now
+            self._name(state, stored, body)
+        return left
+
+    def own(self, owners: Mapping[Identifier, str]) -> None:
+        """Let identifiers that name nothing name the resources that are there."""
+        for identifier, resource_id in owners.items():
+            state = self._states.get((identifier[0], resource_id))
+            if state is not None and state.exists:
+                self.owners.setdefault(identifier, resource_id)
+
     def changes(self) -> list[State]:
         """The resources that have a new version, in an order that is the same for every batch."""
-        changed = (state for state in self._states.values() if state.changed and not self._came_back(state))
-        return sorted(changed, key=lambda s: (s.type, s.id))
+        return sorted(
+            (state for state in self._states.values() if state.changed), key=lambda s: (s.type, s.id)
+        )
 
     def created(self) -> list[State]:
         """The resources that are new, in the order in which they came up."""
@@ -145,10 +169,6 @@ class Batch:
     def orphans(self) -> set[Identifier]:
         """Identifiers of which it is not known here that they still name a resource."""
         return {identifier for identifier, _ in self._released if identifier not in self.owners}
-
-    @property
-    def is_rerun(self) -> bool:
-        return self._stated is not None
 
     def _locate(self, request: Request) -> State:
         """The resource that the request is about, made room for if there is none."""
@@ -177,8 +197,6 @@ class Batch:
         expected = self._if_match.get((state.type, state.id))
         if expected is not None and expected != state.version:
             raise VersionMismatch(f"{state.type}/{state.id} is at version {state.version}, not {expected}")
-        if self._is_newer(state, request):
-            return self._written(state, "newer")
         existed = state.exists
         if existed and request.target.only_if_none:
             return self._written(state, "unchanged")
@@ -192,7 +210,7 @@ class Batch:
         body = merge(before, stated, entry.remove, entry.keep) if existed and entry.merge else stated
         if existed and same(before, body):
             return self._written(state, "unchanged")
-        self._supersede(state, before, body)
+        self._supersede(state, body)
         state.entry_hash = entry_hash
         self._name(state, before, body)
         if not existed:
@@ -222,27 +240,11 @@ class Batch:
         text = _REFERENCE.sub(reference, request.text)
         return _URL.sub(url, text) if b'"url":"urn:uuid:' in text else text
 
-    def _is_newer(self, state: State, request: Request) -> bool:
-        """In a re-run: whether something else has changed the resource since it was stated last.
-
-        It is left alone then, because what is run again must not undo what came later.
-        """
-        if self._stated is None or state.last_updated is None or state.changed:
-            return False
-        return state.last_updated > self._stated[request.target.key]
-
-    def _came_back(self, state: State) -> bool:
-        """Whether a re-run has left the resource as it was in the end."""
-        return self._stated is not None and same(state.before, state.body)
-
-    def _supersede(self, state: State, before: Resource, body: Resource) -> None:
-        """Make `body` the next version of the resource; of a re-run only the last counts as one."""
-        if not state.changed:
-            state.before = before
-            state.version += 1
-        elif self._stated is None:
+    def _supersede(self, state: State, body: Resource) -> None:
+        """Make `body` the next version of the resource."""
+        if state.changed:
             state.superseded.append((state.version, state.content))
-            state.version += 1
+        state.version += 1
         state.deleted = False
         state.last_updated = self._now
         state.body = body

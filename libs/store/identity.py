@@ -32,11 +32,6 @@ class Target:
     identifier: Identifier | None = None
     only_if_none: bool = False  # a conditional create: what exists stays as it is
 
-    @property
-    def key(self) -> tuple[str, ...]:
-        """What it is called by: its identifier, or type and id."""
-        return self.identifier or (self.type, self.id or "")
-
 
 def target(entry: Entry) -> Target:
     """Where the entry belongs. Raises NotWritable."""

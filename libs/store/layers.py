@@ -54,11 +54,11 @@ def version(connection: Connection[Any], org: str) -> int | None:
     return None if row is None else int(row[0])
 
 
-def load(connection: Connection[Any], org: str) -> Layers:
-    """The layers that are in force. Raises BadLayer for one that this release cannot read."""
-    newest = _newest(connection, org)
-    stored = documents(connection, org, newest)
-    return Layers(newest, {name: read_layer(name, text) for name, text in stored.items()})
+def load(connection: Connection[Any], org: str, version: int | None = None) -> Layers:
+    """The layers as they were at that version (None: now). Raises BadLayer for one it cannot read."""
+    at = _newest(connection, org) if version is None else version
+    stored = documents(connection, org, at)
+    return Layers(at, {name: read_layer(name, text) for name, text in stored.items()})
 
 
 def documents(connection: Connection[Any], org: str, version: int | None = None) -> dict[str, str]:

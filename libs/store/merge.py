@@ -50,6 +50,32 @@ def merge(stored: Resource, stated: Resource, remove: Collection[str], keep: Col
     return merged
 
 
+def amended(stored: Resource, before: Resource, after: Resource) -> tuple[Resource, bool]:
+    """`stored` with all that makes `after` another than `before`, as far as it still says what `before` does.
+
+    And whether something was left: what is neither as `before` nor as `after` has it, somebody else has said.
+    """
+    result, left = dict(stored), False
+    for name in [*before, *(name for name in after if name not in before)]:
+        then, now, known = before.get(name), after.get(name), stored.get(name)
+        if same(then, now) or same(known, now):
+            continue
+        if same(known, then):
+            value = now
+        elif name in _UNION_BY and _all_are(list, known, then, now):
+            value, more = _amended_items(known or [], then or [], now or [], _UNION_BY[name])
+            left |= more
+        elif name in _BY_PART and _all_are(dict, known, then, now):
+            value, more = amended(known or {}, then or {}, now or {})
+            left |= more
+        else:
+            value, left = known, True
+        result[name] = value
+    return {
+        name: value for name, value in result.items() if value is not None and value not in ([], {})
+    }, left
+
+
 def dropped(stored: Resource, merged: Resource) -> tuple[str, ...]:
     """The elements of which `merged` lacks something that `stored` has: removed, or items of a list gone."""
     return tuple(
@@ -132,6 +158,27 @@ def _union(stored: list[Any], stated: list[Any], by: tuple[str, ...]) -> list[An
         elif places:
             union.append(stated[places.popleft()])
     return union + [stated[place] for place in sorted(chain.from_iterable(likes.values()))]
+
+
+def _amended_items(
+    stored: list[Any], before: list[Any], after: list[Any], by: tuple[str, ...]
+) -> tuple[list[Any], bool]:
+    groups: list[dict[tuple[Any, ...], list[Any]]] = [{}, {}, {}]
+    for group, items in zip(groups, (stored, before, after), strict=True):
+        for item in items:
+            group.setdefault(_key(item, by), []).append(item)
+    known, then, now = groups
+    result, left = [], False
+    for key in [*known, *(key for key in now if key not in known)]:
+        mine, old, new = known.get(key, []), then.get(key, []), now.get(key, [])
+        is_ours = same(mine, old) or same(mine, new)
+        left |= not is_ours and not same(old, new)
+        result += new if is_ours and not same(old, new) else mine
+    return result, left
+
+
+def _all_are(kind: type, *values: Any) -> bool:
+    return all(value is None or isinstance(value, kind) for value in values)
 
 
 def _key(item: Any, by: tuple[str, ...]) -> tuple[Any, ...]:

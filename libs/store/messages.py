@@ -6,7 +6,7 @@ primary key lets one transaction only do so.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from operator import itemgetter
@@ -40,7 +40,7 @@ class Finished:
     message_type: str  # ADT^A01
     report: str  # JSON
     patient_key: int | None = None  # libs.lanes.contracts.patient_key
-    mapping_version: int = 0  # of the organization's layers
+    mapping_version: int | None = 0  # of the organization's layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,6 @@ class Buried:
     error: str  # its text: what is wrong and where, no content of the message
     attempts: int
     patient_key: int | None = None
-    mapping_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,8 @@ def finish(connection: Connection[Any], org: str, finished: Sequence[Finished], 
 
 def park(connection: Connection[Any], org: str, parked: Sequence[Finished], now: datetime) -> None:
     """Record fresh messages as waiting for a code map. Raises Conflict when one no longer is fresh."""
-    rows = [_row(org, one, now, status=PARKED, report=one.report, error=None) for one in parked]
+    waiting = [replace(one, mapping_version=None) for one in parked]
+    rows = [_row(org, one, now, status=PARKED, report=one.report, error=None) for one in waiting]
     _record(connection, rows)
 
 
@@ -178,7 +178,8 @@ VALUES (%(org)s, %(id)s::uuid, %(sender)s, %(control_id)s,
 ON CONFLICT (org_id, id) DO UPDATE
     SET status = excluded.status, processed_at = excluded.processed_at, report = excluded.report,
         error = excluded.error, message_type = excluded.message_type,
-        patient_key = excluded.patient_key, mapping_version = excluded.mapping_version
+        patient_key = excluded.patient_key,
+        mapping_version = coalesce(excluded.mapping_version, m.mapping_version)
     WHERE m.status = 'replaying'
 """
 
@@ -213,7 +214,7 @@ def _row(
         "report": report if report is None else _text(report),
         "error": error if error is None else _text(error),
         "patient_key": message.patient_key,
-        "mapping_version": message.mapping_version,
+        "mapping_version": message.mapping_version if isinstance(message, Finished) else None,
     }
 
 

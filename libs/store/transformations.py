@@ -1,11 +1,11 @@
 """Stored messages that are to be transformed again: by newer layers, or because they were parked.
 
-What is transformed again is a message and all those about the same patient that were received after it, in
-their order (by the gateway's clock), so that what they say in the end is what the newest of them says.
+Messages about one patient are transformed again together, in the order of the gateway's clock: what they say
+in the end is what the newest of them says.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +28,12 @@ class Stored:
     control_id: str
     message_type: str
     processed_at: datetime
-    mapping_version: int | None  # None: before there were layers
+    mapping_version: int | None  # by which it was applied last; None: never, or before there were layers
+
+    @property
+    def applied(self) -> bool:
+        """Whether it has made resources. One that is replayed may have, before it failed."""
+        return self.status == TRANSFORMED or (self.status == REPLAYING and self.mapping_version is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +47,17 @@ class Chosen:
     parked: bool = False  # only those that wait for a code map
 
 
-def lane_of(envelope: Envelope) -> str:
-    """The lane on which the message is transformed again: with the others about its patient."""
+def to_do(envelope: Envelope, now: float) -> tuple[str, bytes]:
+    """What to put on which lane so that the message is transformed again, with what is about its patient.
+
+    `now`, in Unix seconds, is since when it waits: lanes tell how long.
+    """
     try:
         patient = read_patient(envelope.body, read_header(envelope.body))
     except Permanent:
         patient = b""
-    return transformation_lane(envelope.organization, patient or envelope.sender.encode())
+    lane = transformation_lane(envelope.organization, patient or envelope.sender.encode())
+    return lane, replace(envelope, received_at=now).to_wire()
 
 
 class UnknownMessage(Permanent):
@@ -79,39 +88,35 @@ def newest(connection: Connection[Any], org: str, chosen: Chosen, limit: int) ->
     )
 
 
-def onwards(connection: Connection[Any], org: str, message_id: str, limit: int) -> list[Stored]:
-    """The message, and those about its patient that were received after it, at most `limit`, in their order.
+def of_patient(connection: Connection[Any], org: str, message_id: str, limit: int) -> list[Stored]:
+    """The messages about the patient of a message, the newest `limit`, in their order; else it alone.
 
-    Alone when its patient is not known. Raises UnknownMessage.
+    Raises UnknownMessage.
     """
+    key = _patient_key(connection, org, message_id)
+    if key is None:
+        return _stored(connection, org, "org_id = %s AND id = %s::uuid", (org, message_id))
+    order = "ORDER BY received_at DESC, id DESC LIMIT %s"
+    return _stored(connection, org, f"org_id = %s AND patient_key = %s {order}", (org, key, limit))[::-1]
+
+
+def count(connection: Connection[Any], org: str, message_id: str) -> int:
+    """How many messages there are about the patient of a message. Raises UnknownMessage."""
+    key = _patient_key(connection, org, message_id)
     row = connection.execute(
-        "SELECT patient_key, received_at FROM message WHERE org_id = %s AND id = %s::uuid", (org, message_id)
+        "SELECT count(*) FROM message WHERE org_id = %s AND patient_key = %s", (org, key)
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _patient_key(connection: Connection[Any], org: str, message_id: str) -> int | None:
+    row = connection.execute(
+        "SELECT patient_key FROM message WHERE org_id = %s AND id = %s::uuid", (org, message_id)
     ).fetchone()
     if row is None:
         raise UnknownMessage(f"the organization {org} has no message {message_id}")
-    key, received_at = row
-    if key is None:
-        return _stored(connection, org, "org_id = %s AND id = %s::uuid", (org, message_id))
-    return _stored(
-        connection,
-        org,
-        "org_id = %s AND patient_key = %s AND (received_at, id) >= (%s, %s::uuid)"
-        " ORDER BY received_at, id LIMIT %s",
-        (org, key, received_at, message_id, limit),
-    )
-
-
-def count(connection: Connection[Any], org: str, first: str, last: str | None) -> int:
-    """How many messages there are about the patient of `first`, from it to `last` (None: to the newest)."""
-    row = connection.execute(
-        "SELECT count(*) FROM message f JOIN message m ON m.org_id = f.org_id"
-        " AND (m.patient_key = f.patient_key AND (m.received_at, m.id) >= (f.received_at, f.id))"
-        " WHERE f.org_id = %(org)s AND f.id = %(first)s::uuid"
-        " AND (%(last)s::uuid IS NULL OR (m.received_at, m.id) <="
-        " (SELECT received_at, id FROM message WHERE org_id = %(org)s AND id = %(last)s::uuid))",
-        {"org": org, "first": first, "last": last},
-    ).fetchone()
-    return int(row[0]) if row and row[0] else 1  # of no known patient: the message alone
+    key: int | None = row[0]
+    return key
 
 
 def reopen(connection: Connection[Any], org: str, message_ids: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from libs.store.batch import Batch, Place, Request, Written, read
 from libs.store.engine import translated
 from libs.store.heirs import name_heirs
 
-__all__ = ["Written", "apply"]
+__all__ = ["Written", "amend", "apply"]
 
 
 def apply(
@@ -27,27 +27,22 @@ def apply(
     transactions: Sequence[Sequence[Entry]],
     now: datetime,
     if_match: Mapping[Place, int] | None = None,
-    *,
-    applied_at: Sequence[datetime] | None = None,
 ) -> list[list[Written]]:
     """Write the entries of each transaction; a later transaction sees what an earlier one did.
 
     `if_match` says at which version a resource (type, id) has to be, 0 for not there yet.
-    `applied_at` makes it a re-run: when each transaction was applied before. What something else has changed
-    after the last of them that states it stays as it is, and no resource gets more than one version.
     Raises Conflict when another transaction was first, NotWritable for an entry that cannot be done,
     VersionMismatch when `if_match` does not hold. After any of them the transaction has to be rolled back.
     """
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # what lastUpdated can say
     requests = [[read(entry, identity.target(entry)) for entry in entries] for entries in transactions]
-    stated = None if applied_at is None else _last_stated(requests, applied_at)
     written: list[list[Written]] = []
     with translated():
         while len(written) < len(requests):
             rest = requests[len(written) :]
             owners = identity.find(connection, org, {i for one in rest for r in one for i in r.wanted})
             states = rows.fetch(connection, org, _places(rest, owners))
-            batch = Batch(now, owners, states, if_match or {}, stated)
+            batch = Batch(now, owners, states, if_match or {})
             written += _applied(batch, rest)
             _save(connection, org, batch, now)
     return written
@@ -58,19 +53,48 @@ def _applied(batch: Batch, requests: Sequence[Sequence[Request]]) -> list[list[W
     written = []
     for one in requests:
         written.append(batch.apply(one))
-        if batch.orphans() and not batch.is_rerun:
+        if batch.orphans():
             break
     return written
 
 
-def _last_stated(
-    requests: Sequence[Sequence[Request]], applied_at: Sequence[datetime]
-) -> dict[tuple[str, ...], datetime]:
-    last: dict[tuple[str, ...], datetime] = {}
-    for one, at in zip(requests, applied_at, strict=True):
-        for request in one:
-            last[request.target.key] = max(at, last.get(request.target.key, at))
-    return last
+def amend(
+    connection: Connection[Any],
+    org: str,
+    before: Sequence[Sequence[Entry]],
+    after: Sequence[Sequence[Entry]],
+    now: datetime,
+) -> int:
+    """Make of what transactions have written what others would have, where the two differ.
+
+    Both are carried out in thought, beginning with nothing. Where a stored element still is what `before`
+    makes, it becomes what `after` makes; where it is not, somebody else has said it, and it stays. How many
+    resources have such elements. Raises Conflict, NotWritable as `apply` does.
+    """
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    both = [
+        [[read(entry, identity.target(entry)) for entry in entries] for entries in transactions]
+        for transactions in (before, after)
+    ]
+    with translated():
+        wanted = {i for requests in both for one in requests for r in one for i in r.wanted}
+        owners = identity.find(connection, org, wanted)
+        old, new = (_in_thought(requests, owners, now) for requests in both)
+        then, today = old.bodies(), new.bodies()
+        batch = Batch(now, owners, rows.fetch(connection, org, then.keys() | today.keys()), {})
+        left = sum(batch.amend(place, then.get(place, {}), body) for place, body in today.items())
+        batch.own(new.owners)
+        _save(connection, org, batch, now)
+    return left
+
+
+def _in_thought(
+    requests: Sequence[Sequence[Request]], owners: Mapping[identity.Identifier, str], now: datetime
+) -> Batch:
+    batch = Batch(now, dict(owners), [], {})
+    for one in requests:
+        batch.apply(one)
+    return batch
 
 
 def _places(requests: Sequence[Sequence[Request]], owners: Mapping[identity.Identifier, str]) -> set[Place]:

@@ -54,6 +54,11 @@ class Configurations:
             known = self._known[organization] = Configuration(base, _load(connection, organization))
         return known
 
+    def at(self, connection: Connection[Any], organization: str, version: int) -> Configuration:
+        """What was in force at an earlier version. Raises Unavailable."""
+        base = MappingConfig(organization, self._default_timezone)
+        return Configuration(base, _load(connection, organization, version))
+
 
 def current_version(connection: Connection[Any], organization: str) -> int:
     """The version of the organization's mapping. Raises Unavailable when there is no such organization."""
@@ -66,9 +71,9 @@ def current_version(connection: Connection[Any], organization: str) -> int:
     return version
 
 
-def _load(connection: Connection[Any], organization: str) -> Layers:
+def _load(connection: Connection[Any], organization: str, version: int | None = None) -> Layers:
     try:
-        return layers.load(connection, organization)
+        return layers.load(connection, organization, version)
     except BadLayer as error:
         # Another release has saved it. The messages wait: to map them by anything else would be wrong.
         raise Unavailable(

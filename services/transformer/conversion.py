@@ -86,7 +86,6 @@ class Conversion:
             error=failure.error,
             attempts=failure.attempts,
             patient_key=self.patient_key,
-            mapping_version=self.mapping_version,
         )
 
 

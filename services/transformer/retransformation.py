@@ -1,38 +1,36 @@
 """Stored messages are transformed again: by newer layers, or because they were parked for one.
 
-A lane of `transformations` holds messages that are stored already. Each stands for itself and for all that
-was received about its patient after it: they are mapped by the layers of now and applied in their order.
+A lane of `transformations` holds messages that are stored already. Each stands for all messages about its
+patient: they are mapped by the layers that they were applied by, and by those of now, both in their order,
+and what differs in the end is changed in the resources (`writer.amend`).
 
-Why nothing newer is undone: what the patient's messages say in the end is what the newest of them says,
-because all of them from the first on are applied, in their order, in one transaction; if another one comes in
-meanwhile, the transaction is given up and done again with it. What anything else has changed since (the API,
-another patient's message, a sender that calls the patient otherwise) stays as it is (`writer.apply`).
-Applied twice, by a crash before the message has left its lane, it changes nothing.
+Why nothing newer is undone. The newest of the patient's messages has the last word, because all of them are
+carried out in their order; if another comes in meanwhile, the transaction is given up and done again with it.
+And an element that is not what the messages had made of it, because the API has changed it, another patient's
+message, or a sender that calls the patient otherwise, stays as it is. Done twice, it changes nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import Connection
-from redis import Redis
 
 from libs.errors import Permanent, Transient, Unavailable
 from libs.lanes.claim import Batch
 from libs.lanes.contracts import Envelope
-from libs.lanes.enqueue import enqueue
 from libs.log import get_logger
 from libs.store import messages, transformations, writer
 from libs.store.engine import Pool, attempt, transaction
 from libs.store.transformations import Stored
-from services.transformer.configurations import Configurations
-from services.transformer.conversion import Conversion, convert, read
+from services.transformer.configurations import Configuration, Configurations
+from services.transformer.conversion import Conversion, Failure, convert, read, receive
 
 log = get_logger(__name__)
 
 TRIES = 3  # of a message whose error may pass; then it is a dead letter
-MOST = 1000  # messages of a patient in one transaction; what follows them is another
+MOST = 2000  # messages of a patient, the newest; what older ones have made stays as it is
 
 
 class Overtaken(Transient):
@@ -41,22 +39,29 @@ class Overtaken(Transient):
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A stored message, and what it becomes now."""
+    """A stored message, what it had become, and what it becomes now."""
 
     stored: Stored
-    conversion: Conversion
+    before: Conversion | None  # None: it was never applied
+    after: Conversion
 
     @property
-    def replaying(self) -> bool:
-        """An operator has asked for it, so that it has to end as something."""
-        return self.stored.status == messages.REPLAYING
-
-    @property
-    def applicable(self) -> bool:
-        """Not one that is dead, and none that waits for a map still; what was applied once may be again."""
-        if self.stored.status == messages.DEAD or self.conversion.failure is not None:
+    def news(self) -> bool:
+        """Whether it has to be recorded anew."""
+        if self.stored.status == messages.DEAD:
             return False
-        return self.stored.status == messages.TRANSFORMED or not self.conversion.waits
+        if self.stored.status == messages.REPLAYING:
+            return True  # an operator has asked for it, so that it has to end as something
+        if self.stored.status == messages.PARKED:
+            return self.applied
+        return self.applied and self.stored.mapping_version != self.after.mapping_version
+
+    @property
+    def applied(self) -> bool:
+        """Whether it is now. What was once is not parked again, nor taken back when it cannot be mapped."""
+        if self.stored.status == messages.DEAD or self.after.failure is not None:
+            return False
+        return self.before is not None or not self.after.waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,88 +69,86 @@ class Retransformation:
     """Handles the batches of `transformations` (see `libs.lanes.drain.Handler`)."""
 
     pool: Pool
-    redis: Redis
     configurations: Configurations
 
     def handle(self, batches: Sequence[Batch]) -> list[int]:
-        """Transform the first message of each batch again, and what follows from it."""
+        """Transform what the first message of each batch stands for."""
         for batch in batches:
-            envelope = Envelope.from_wire(batch.messages[0])
+            [first] = receive(replace(batch, messages=batch.messages[:1]))
             try:
-                self._again(batch.lane, envelope)
-            except Unavailable:
+                if first.failure is None:
+                    self._again(batch.lane, first.envelope)
+                else:
+                    self._give_up(first, first.failure)
+            except (Unavailable, MemoryError):
                 raise
             except Exception as error:
                 tries = max(batch.failures, batch.stalls) + 1
                 if tries < TRIES and not isinstance(error, Permanent):
                     raise
-                self._give_up(batch.lane, envelope, error, tries)
+                failed = first.failed(error, tries)
+                assert failed.failure is not None  # noqa: S101  # that is what `failed` gives
+                self._give_up(failed, failed.failure)
         return [1 for _ in batches]
 
     def _again(self, lane: str, first: Envelope) -> None:
         org = first.organization
         with transaction(self.pool, org) as connection:
-            stored = transformations.onwards(connection, org, first.message_id, MOST + 1)
-            configuration = self.configurations.current(connection, org)
-        known, rest = stored[:MOST], stored[MOST:]
-        all_of_them = [Again(one, convert(read(lane, one.envelope), configuration)) for one in known]
-        todo = [one for one in _from_first_news(all_of_them) if one.applicable or one.replaying]
-        last = known[-1].envelope.message_id if rest else None
+            known = transformations.count(connection, org, first.message_id)
+            stored = transformations.of_patient(connection, org, first.message_id, MOST)
+            now = self.configurations.current(connection, org)
+            versions = {one.mapping_version or 0 for one in stored if one.applied} - {now.version}
+            then = {one: self.configurations.at(connection, org, one) for one in versions}
+        found = [_again(lane, one, now, then) for one in stored]
+        news = [one for one in found if one.news]
 
-        def work(connection: Connection[Any]) -> None:
-            if transformations.count(connection, org, first.message_id, last) != len(known):
+        def work(connection: Connection[Any]) -> int:
+            left = _apply(connection, org, found, news)
+            # Only now: what came in before the resources were read is seen here, and who changes one of
+            # them after that finds it changed, or is found to have changed it (`writer.amend`).
+            if transformations.count(connection, org, first.message_id) != known:
                 raise Overtaken("a message about the patient came in meanwhile")
-            self._apply(connection, org, todo)
+            return left
 
-        if todo:
-            attempt(self.pool, org, work)
-        if rest:
-            enqueue(self.redis, [(lane, rest[0].envelope.to_wire())])
-        _tell(lane, all_of_them, todo)
+        left = attempt(self.pool, org, work) if news else 0
+        log.info("messages transformed again", lane=lane, messages=len(news), of=len(found), left=left)
 
-    def _apply(self, connection: Connection[Any], org: str, todo: Sequence[Again]) -> None:
-        now = datetime.now(UTC)
-        transformations.reopen(connection, org, [one.stored.envelope.message_id for one in todo])
-        applied = [one for one in todo if one.applicable]
-        entries = [one.conversion.entries for one in applied]
-        writer.apply(connection, org, entries, now, applied_at=[one.stored.processed_at for one in applied])
-        messages.finish(connection, org, [one.conversion.finished() for one in applied], now)
-        for one in todo:
-            if one.conversion.failure is not None:
-                messages.bury(connection, org, one.conversion.buried(one.conversion.failure), now)
-            elif not one.applicable:
-                messages.park(connection, org, [one.conversion.finished()], now)
-
-    def _give_up(self, lane: str, envelope: Envelope, error: Exception, tries: int) -> None:
-        """Make a dead letter of it; what an earlier transformation of it has stored stays as it is."""
-        org = envelope.organization
-        failed = read(lane, envelope).failed(error, tries)
+    def _give_up(self, failed: Conversion, failure: Failure) -> None:
+        """Make a dead letter of it; what it had made before stays as it is."""
+        org, message_id = failed.envelope.organization, failed.envelope.message_id
 
         def work(connection: Connection[Any]) -> None:
-            transformations.reopen(connection, org, [envelope.message_id])
-            assert failed.failure is not None  # noqa: S101  # that is what `failed` gives
-            messages.bury(connection, org, failed.buried(failed.failure), datetime.now(UTC))
+            transformations.reopen(connection, org, [message_id])
+            messages.bury(connection, org, failed.buried(failure), datetime.now(UTC))
 
         attempt(self.pool, org, work)
-        log.warning("message was not transformed again", message_id=envelope.message_id, tries=tries)
+        log.warning("message not transformed again", message_id=message_id, error=failure.error)
 
 
-def _from_first_news(found: Sequence[Again]) -> Sequence[Again]:
-    """Where the first message is parked: from the first parked one on that can be applied, if any."""
-    if not found or found[0].stored.status != messages.PARKED:
-        return found
-    begin = (
-        number for number, one in enumerate(found) if one.stored.status == messages.PARKED and one.applicable
-    )
-    return found[next(begin, len(found)) :]
+def _again(lane: str, stored: Stored, now: Configuration, then: dict[int, Configuration]) -> Again:
+    unread = read(lane, stored.envelope)
+    after = convert(unread, now)
+    if not stored.applied:
+        return Again(stored, None, after)
+    version = stored.mapping_version or 0
+    return Again(stored, convert(unread, then[version]) if version in then else after, after)
 
 
-def _tell(lane: str, found: Sequence[Again], applied: Sequence[Again]) -> None:
-    for one in found:
-        if one.conversion.failure is not None and one.stored.status != messages.DEAD:
-            log.warning(
-                "message cannot be transformed again",
-                message_id=one.stored.envelope.message_id,
-                error=one.conversion.failure.error,
-            )
-    log.info("messages transformed again", lane=lane, messages=len(applied), of=len(found))
+def _apply(connection: Connection[Any], org: str, found: Sequence[Again], news: Sequence[Again]) -> int:
+    """How many resources have elements that somebody else has changed, and that stay as they are."""
+    now = datetime.now(UTC)
+    before = [one.before.entries for one in found if one.before is not None]
+    after = [
+        (one.after if one.applied else one.before or one.after).entries
+        for one in found
+        if one.applied or one.before
+    ]
+    left = writer.amend(connection, org, before, after, now)
+    transformations.reopen(connection, org, [one.stored.envelope.message_id for one in news])
+    messages.finish(connection, org, [one.after.finished() for one in news if one.applied], now)
+    for one in news:
+        if one.after.failure is not None:
+            messages.bury(connection, org, one.after.buried(one.after.failure), now)
+        elif not one.applied:
+            messages.park(connection, org, [one.after.finished()], now)
+    return left

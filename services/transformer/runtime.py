@@ -28,6 +28,6 @@ def build(settings: Settings) -> Runtime:
     return Runtime(
         redis=redis,
         pipeline=Pipeline(pool, configurations),
-        retransformation=Retransformation(pool, redis, configurations),
+        retransformation=Retransformation(pool, configurations),
         stop=Stop(),
     )

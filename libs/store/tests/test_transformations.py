@@ -46,32 +46,32 @@ def ids(found: Sequence[transformations.Stored] | Iterator[Envelope]) -> list[in
     return [int(envelope.message_id, 16) for envelope in envelopes]
 
 
-def test_a_message_is_followed_by_those_about_its_patient_in_their_order(
+def test_messages_about_one_patient_come_together_in_their_order(
     connection: psycopg.Connection[Any],
 ) -> None:
     stored = [message(4), message(2), message(3, patient=2), message(1), message(5, patient=None)]
     messages.finish(connection, "default", stored[:3], NOW)
     messages.park(connection, "default", stored[3:], NOW)
 
-    def onwards(number: int, limit: int = 9) -> list[int]:
-        return ids(transformations.onwards(connection, "default", f"{number:032x}", limit))
+    def together(number: int, limit: int = 9) -> list[int]:
+        return ids(transformations.of_patient(connection, "default", f"{number:032x}", limit))
 
-    assert [onwards(1), onwards(2), onwards(1, 2), onwards(5)] == [[1, 2, 4], [2, 4], [1, 2], [5]]
-    [first, *_] = transformations.onwards(connection, "default", f"{1:032x}", 1)
-    assert first == transformations.Stored(message(1).envelope, "parked", "M1", "ADT^A08", NOW, 3)
+    assert [together(1), together(2), together(1, 2), together(5)] == [[1, 2, 4], [1, 2, 4], [2, 4], [5]]
+    first, second, _ = transformations.of_patient(connection, "default", f"{1:032x}", 9)
+    assert first == transformations.Stored(message(1).envelope, "parked", "M1", "ADT^A08", NOW, None)
+    assert second == transformations.Stored(message(2).envelope, "transformed", "M2", "ADT^A08", NOW, 3)
+    assert (first.applied, second.applied) == (False, True)
     with pytest.raises(UnknownMessage, match="has no message"):
-        onwards(9)
+        together(9)
 
 
 def test_what_came_in_meanwhile_is_counted(connection: psycopg.Connection[Any]) -> None:
-    messages.finish(connection, "default", [message(n) for n in (1, 2, 4)], NOW)
-    messages.finish(connection, "default", [message(3, patient=2), message(5, patient=None)], NOW)
+    messages.finish(connection, "default", [message(1), message(2), message(3, patient=2)], NOW)
+    before = transformations.count(connection, "default", f"{1:032x}")
 
-    def count(first: int, last: int | None = None) -> int:
-        until = None if last is None else f"{last:032x}"
-        return transformations.count(connection, "default", f"{first:032x}", until)
+    messages.finish(connection, "default", [message(4), message(5, patient=2)], NOW)
 
-    assert [count(1), count(2), count(1, 2), count(5)] == [3, 2, 2, 1]
+    assert (before, transformations.count(connection, "default", f"{1:032x}")) == (2, 3)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_message_that_is_opened_again_can_be_finished_again(connection: psycop
     transformations.reopen(connection, "default", [f"{1:032x}"])
     messages.finish(connection, "default", [replace(message(1), mapping_version=4)], NOW + MINUTE)
 
-    [stored] = transformations.onwards(connection, "default", f"{1:032x}", 1)
+    [stored] = transformations.of_patient(connection, "default", f"{1:032x}", 1)
 
     assert (stored.status, stored.processed_at, stored.mapping_version) == ("transformed", NOW + MINUTE, 4)
 
@@ -116,69 +116,84 @@ def test_a_message_that_is_opened_again_can_be_finished_again(connection: psycop
 # -- what is written
 
 
-def patient(value: str, **elements: Any) -> Entry:
+def patient(value: str, **elements: Any) -> list[Entry]:
     resource = {"resourceType": "Patient", "identifier": [{"system": "s", "value": value}], **elements}
     full_url = f"urn:uuid:{uuid5(NAMESPACE_URL, value)}"
-    return Entry(resource, full_url, "PUT", f"Patient?identifier=s|{value}", merge=True)
+    return [Entry(resource, full_url, "PUT", f"Patient?identifier=s|{value}", merge=True)]
 
 
-def apply(
-    pool: Pool, *entries: Entry, now: datetime, applied_at: Sequence[datetime] | None = None
-) -> list[str]:
-    def work(connection: psycopg.Connection[Any]) -> list[str]:
-        transactions = [[entry] for entry in entries]
-        written = writer.apply(connection, "default", transactions, now, applied_at=applied_at)
-        return [one.outcome for [one] in written]
-
-    return attempt(pool, "default", work)
+def apply(pool: Pool, *transactions: list[Entry]) -> None:
+    attempt(pool, "default", lambda c: writer.apply(c, "default", transactions, NOW))
 
 
-def stored_patients(pool: Pool) -> list[tuple[int, datetime, dict[str, Any]]]:
+def amend(pool: Pool, before: list[list[Entry]], after: list[list[Entry]]) -> int:
+    return attempt(pool, "default", lambda c: writer.amend(c, "default", before, after, NOW + MINUTE))
+
+
+def stored(pool: Pool) -> list[tuple[int, dict[str, Any]]]:
+    """Version and elements of each patient, without the identifier."""
     with transaction(pool, "default") as connection:
-        found = connection.execute("SELECT version, last_updated, content FROM fhir_resource").fetchall()
-    resources = [(version, at, loads(content)) for version, at, content in found]
+        found = connection.execute("SELECT version, content FROM fhir_resource ORDER BY version").fetchall()
+    server = {"resourceType", "id", "meta", "identifier"}
     return [
-        (version, at, {name: one.get(name) for name in ("gender", "language", "birthDate")})
-        for version, at, one in resources
+        (version, {name: value for name, value in loads(content).items() if name not in server})
+        for version, content in found
     ]
 
 
-def test_messages_that_are_applied_again_make_one_version_of_what_they_say_in_the_end(pool: Pool) -> None:
-    entries = [patient("1", gender="male", birthDate="1970"), patient("1", gender="female")]
-    apply(pool, *entries, now=NOW)
-
-    again = [patient("1", gender="male", birthDate="1970", language="de"), patient("1", gender="female")]
-    apply(pool, *again, now=NOW + MINUTE, applied_at=[NOW, NOW])
-
-    assert stored_patients(pool) == [
-        (3, NOW + MINUTE, {"gender": "female", "language": "de", "birthDate": "1970"})
-    ]
-    with transaction(pool, "default") as connection:
-        assert connection.execute("SELECT version FROM fhir_version ORDER BY 1").fetchall() == [(1,), (2,)]
+def extension(url: str, text: str) -> dict[str, str]:
+    return {"url": url, "valueString": text}
 
 
-def test_messages_that_say_the_same_in_the_end_change_nothing(pool: Pool) -> None:
-    entries = [patient("1", gender="male", birthDate="1970"), patient("1", gender="female")]
-    apply(pool, *entries, now=NOW)
-    before = stored_patients(pool)
+def test_what_messages_would_have_made_in_the_end_is_one_version(pool: Pool) -> None:
+    before = [patient("1", gender="male", birthDate="1970"), patient("1", gender="female")]
+    apply(pool, *before)
 
-    apply(pool, *entries, now=NOW + MINUTE, applied_at=[NOW, NOW])
+    after = [patient("1", gender="male", birthDate="1970", language="de"), patient("1", gender="other")]
+    left = amend(pool, before, after)
 
-    assert stored_patients(pool) == before
+    assert (left, stored(pool)) == (0, [(3, {"gender": "other", "birthDate": "1970", "language": "de"})])
+    assert amend(pool, after, after) == 0
+    assert stored(pool)[0][0] == 3
 
 
-def test_what_something_else_has_changed_since_is_left_alone(pool: Pool) -> None:
-    apply(pool, patient("1", gender="male"), now=NOW)
-    apply(pool, patient("1", gender="female"), now=NOW + MINUTE)
-    before = stored_patients(pool)
+def test_what_messages_would_not_have_made_goes(pool: Pool) -> None:
+    before = [patient("1", gender="male", extension=[extension("a", "1"), extension("b", "2")])]
+    apply(pool, *before)
 
-    outcomes = apply(
-        pool,
-        patient("1", gender="male", language="de"),
-        patient("2", gender="male"),
-        now=NOW + 2 * MINUTE,
-        applied_at=[NOW, NOW],
-    )
+    amend(pool, before, [patient("1", extension=[extension("b", "2"), extension("c", "3")])])
 
-    assert outcomes == ["newer", "created"]
-    assert [one for one in stored_patients(pool) if one in before] == before
+    assert stored(pool) == [(2, {"extension": [extension("b", "2"), extension("c", "3")]})]
+
+
+def test_what_somebody_else_has_said_stays(pool: Pool) -> None:
+    before = [patient("1", gender="male", language="de", extension=[extension("a", "1")])]
+    apply(pool, *before)
+    apply(pool, patient("1", gender="female", extension=[extension("a", "theirs"), extension("b", "theirs")]))
+
+    left = amend(pool, before, [patient("1", gender="other", language="fr", extension=[extension("a", "2")])])
+
+    theirs = [extension("a", "theirs"), extension("b", "theirs")]
+    assert (left, stored(pool)) == (1, [(3, {"gender": "female", "language": "fr", "extension": theirs})])
+
+
+def test_a_message_that_comes_late_takes_its_place_in_the_order(pool: Pool) -> None:
+    first, late, last = (
+        patient("1", gender="male", birthDate="1970"), patient("1", gender="other", language="de"),
+        patient("1", gender="female"),
+    )  # fmt: skip
+    apply(pool, first, last)
+
+    amend(pool, [first, last], [first, late, last])
+
+    assert stored(pool) == [(3, {"gender": "female", "birthDate": "1970", "language": "de"})]
+
+
+def test_resources_that_messages_would_have_made_are_made_and_found_by_their_identifiers(pool: Pool) -> None:
+    before = [patient("1", gender="male")]
+    apply(pool, *before)
+
+    amend(pool, before, [patient("1", gender="male"), patient("2", gender="female")])
+    apply(pool, patient("2", language="de"))
+
+    assert stored(pool) == [(1, {"gender": "male"}), (2, {"gender": "female", "language": "de"})]

@@ -66,10 +66,11 @@ class Outcome:
         }
 
 
-def dry_run(org: str, current: Layers, name: str, document: str, stored: Sequence[Stored]) -> list[Outcome]:
+def dry_run(
+    base: MappingConfig, current: Layers, name: str, document: str, stored: Sequence[Stored]
+) -> list[Outcome]:
     """The messages by the layers that are in force, compared with those and the layer. Raises BadLayer."""
     candidate = Layers(current.version, {**current.by_name, name: read_layer(name, document)})
-    base = MappingConfig(org)
     return [
         _outcome(one, *(layers.config(base, one.envelope.sender) for layers in (current, candidate)))
         for one in stored

@@ -22,6 +22,7 @@ RUNNING = Path(".run/env")
 
 class Settings(ServiceSettings, RedisSettings, DatabaseSettings):
     default_organization: str = "default"
+    default_timezone: str = "UTC"  # as the transformer's
 
 
 def settings() -> Settings:

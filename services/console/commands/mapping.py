@@ -6,7 +6,9 @@ A layer is `profile`, `organization` or `sender:APPLICATION|FACILITY`; its docum
 
 import argparse
 import json
+import re
 import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,12 +19,13 @@ from typing import Any
 
 from libs.lanes.contracts import Envelope
 from libs.lanes.enqueue import enqueue
+from libs.mapping.inbound.config import MappingConfig
 from libs.mapping.inbound.layers import NAMES, shipped, shipped_profile
 from libs.store import layers, transformations
 from libs.store.engine import Pool, attempt, transaction
 from libs.store.transformations import Chosen
 from services.console.commands.dry_run import dry_run
-from services.console.commands.installation import add_organization, database, organization, redis
+from services.console.commands.installation import add_organization, database, organization, redis, settings
 from services.console.commands.output import CommandError, show
 
 AT_A_TIME = 500  # messages that are put on lanes in one call
@@ -117,7 +120,8 @@ def _dry_run(options: argparse.Namespace) -> None:
     with database() as pool, transaction(pool, org) as connection:
         current = layers.load(connection, org)
         stored = transformations.newest(connection, org, _chosen(options), options.limit)
-    outcomes = dry_run(org, current, options.layer, text, stored)
+    base = MappingConfig(org, settings().default_timezone or None)
+    outcomes = dry_run(base, current, options.layer, text, stored)
     if options.json:
         print(json.dumps([outcome.to_dict() for outcome in outcomes], indent=2, default=str))
         return
@@ -125,6 +129,8 @@ def _dry_run(options: argparse.Namespace) -> None:
         if lines := outcome.lines():
             print(*lines, sep="\n  ")
     print(f"{len(outcomes)} messages, {sum(map(bool, outcomes))} of them would differ")
+    if any(change.after is None and not change.path for one in outcomes for change in one.changes):
+        print("What goes is made by the layers in force only. What is stored of it stays, beside what comes.")
 
 
 def _retransform(options: argparse.Namespace) -> None:
@@ -132,9 +138,7 @@ def _retransform(options: argparse.Namespace) -> None:
     if chosen == Chosen() and not options.all:
         raise CommandError("say which: --message, --sender, --since, --until, --parked, or --all")
     with database() as pool:
-        _put_on_lanes(
-            pool, org, chosen, "messages, and what followed about their patients, are transformed again"
-        )
+        _put_on_lanes(pool, org, chosen, "messages, with all about their patients, are transformed again")
 
 
 def _shipped(options: argparse.Namespace) -> None:
@@ -159,7 +163,7 @@ def _enqueue(first: Envelope, rest: Iterable[Envelope]) -> int:
     with redis() as client:
         remaining = iter((first, *rest))
         while batch := list(islice(remaining, AT_A_TIME)):
-            enqueue(client, [(transformations.lane_of(one), one.to_wire()) for one in batch])
+            enqueue(client, [transformations.to_do(one, time.time()) for one in batch])
             count += len(batch)
     return count
 
@@ -170,7 +174,7 @@ def _document(parser: argparse.ArgumentParser) -> None:
 
 
 def _choice(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--message", metavar="ID")
+    parser.add_argument("--message", type=_identifier, metavar="ID", help="32 hexadecimal digits")
     parser.add_argument("--sender", metavar="APPLICATION|FACILITY", help="MSH-3 and MSH-4, as sent")
     parser.add_argument(
         "--since", type=_moment, metavar="TIME", help="received then or later, e.g. 2026-11-24"
@@ -187,6 +191,12 @@ def _read(file: str) -> str:
         return sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
     except UnicodeDecodeError:
         raise CommandError(f"{file}: not UTF-8") from None
+
+
+def _identifier(text: str) -> str:
+    if not re.fullmatch("[0-9a-f]{32}", text):
+        raise argparse.ArgumentTypeError(f"{text} is not 32 hexadecimal digits")
+    return text
 
 
 def _moment(text: str) -> datetime:

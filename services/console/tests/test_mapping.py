@@ -151,7 +151,7 @@ def test_stored_messages_are_put_on_the_lanes_of_their_patients(
 
     assert unclear.err.startswith("ehrconnect: say which: --message")
     assert none == Run(0, "there are no such messages\n", "")
-    assert run.out == "2 messages, and what followed about their patients, are transformed again\n"
+    assert run.out == "2 messages, with all about their patients, are transformed again\n"
     waiting = [
         wire for key in redis.scan_iter("ehr:lane:transformations/default/*") for wire in _lane(redis, key)
     ]

@@ -1,6 +1,8 @@
 """Stored messages by newer layers, and messages that wait for one, in a real PostgreSQL and Redis."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -8,14 +10,13 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
-from redis import Redis
 
-from libs.errors import Unavailable
+from libs.errors import Transient, Unavailable
 from libs.lanes.claim import Batch
 from libs.lanes.contracts import Envelope, inbound_lane, message_id
 from libs.store import layers, messages
 from libs.store.engine import Pool, attempt, open_pool, transaction
-from libs.store.transformations import lane_of
+from libs.store.transformations import to_do
 from services.transformer import retransformation
 from services.transformer.configurations import Configurations
 from services.transformer.conversion import convert
@@ -47,7 +48,8 @@ class Transformer:
             assert self.pipeline.handle([Batch(LANE, [one.to_wire()])]) == [1]
 
     def again(self, envelope: Envelope, failures: int = 0) -> None:
-        batch = Batch(lane_of(envelope), [envelope.to_wire()], failures)
+        lane, wire = to_do(envelope, 1_772_100_000.0)
+        batch = Batch(lane, [wire], failures)
         assert self.retransformation.handle([batch]) == [1]
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
@@ -65,10 +67,10 @@ class Transformer:
 
 
 @pytest.fixture
-def transformer(fresh_postgres_url: str, redis: Redis) -> Iterator[Transformer]:
+def transformer(fresh_postgres_url: str) -> Iterator[Transformer]:
     configurations = Configurations("UTC")
     with open_pool(fresh_postgres_url, 2) as pool:
-        yield Transformer(pool, Pipeline(pool, configurations), Retransformation(pool, redis, configurations))
+        yield Transformer(pool, Pipeline(pool, configurations), Retransformation(pool, configurations))
 
 
 def update(
@@ -133,18 +135,30 @@ def test_the_same_layers_again_change_nothing(transformer: Transformer) -> None:
     assert transformer.rows(query) == before
 
 
-def test_what_another_has_changed_since_stays(transformer: Transformer) -> None:
+def test_what_another_has_said_since_stays(transformer: Transformer) -> None:
     transformer.receive(update(1, "ZPI|W3"))
-    elsewhere = update(2, family="Elsewhere")
-    transformer.receive(
-        replace(elsewhere, body=elsewhere.body.replace(b"P1^^^NORTH^MR", b"X^^^SOUTH~P1^^^NORTH^MR"))
-    )
-    before = transformer.patients()
-    transformer.save(WARD)
+    elsewhere = update(2, family="Elsewhere", sex="M")
+    body = elsewhere.body.replace(b"P1^^^NORTH^MR", b"X^^^SOUTH~P1^^^NORTH^MR")
+    transformer.receive(replace(elsewhere, body=body))
+    transformer.save(WARD + '[codes.0001.AdministrativeSex]\nF = "other"\n', "sender:ADT|NORTH")
 
     transformer.again(update(1, "ZPI|W3"))
 
-    assert transformer.patients() == before
+    [(_, patient)] = transformer.patients()
+    assert (patient["name"][0]["family"], patient["gender"]) == ("Elsewhere", "male")
+    assert patient["extension"] == [{"url": "https://x.example/ward", "valueString": "W3"}]
+
+
+def test_what_a_layer_made_goes_with_it(transformer: Transformer) -> None:
+    transformer.save(WARD)
+    transformer.receive(update(1, "ZPI|W3"), update(2))
+    transformer.save("")
+
+    transformer.again(update(1, "ZPI|W3"))
+
+    [(_, patient)] = transformer.patients()
+    assert "extension" not in patient
+    assert {version for _, _, version in transformer.statuses()} == {2}
 
 
 def test_a_message_that_comes_in_meanwhile_is_applied_after_what_was_before_it(
@@ -173,12 +187,12 @@ def test_a_message_with_an_unmapped_code_waits_for_its_map(transformer: Transfor
     waiting = update(1, family="First", sex="D")
     transformer.receive(waiting, waiting, update(2, family="Second"))
 
-    assert transformer.statuses() == [("M1", "parked", 1), ("M2", "transformed", 1)]
+    assert transformer.statuses() == [("M1", "parked", None), ("M2", "transformed", 1)]
     [(report,)] = transformer.rows("SELECT report FROM message WHERE status = 'parked'")
     assert orjson.loads(report)["uncoded"] == [{"position": "PID[1]-8", "table": "0001", "code": "D"}]
 
     transformer.again(waiting)
-    assert transformer.statuses()[0] == ("M1", "parked", 1), "it waits as long as there is no map"
+    assert transformer.statuses()[0] == ("M1", "parked", None), "it waits as long as there is no map"
 
     transformer.save(PARK + D_IS_OTHER)
     transformer.again(waiting)
@@ -196,23 +210,19 @@ def test_a_message_that_was_applied_once_is_not_parked_later(transformer: Transf
     assert transformer.statuses() == [("M1", "transformed", 1)]
 
 
-def test_more_messages_than_fit_a_transaction_follow_in_another(
-    transformer: Transformer, redis: Redis, monkeypatch: pytest.MonkeyPatch
+def test_what_is_older_than_the_messages_that_fit_stays(
+    transformer: Transformer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    received = [update(number, "ZPI|W3", family=f"Name{number}") for number in range(1, 6)]
+    received = [update(number, f"ZPI|W{number}", family=f"Name{number}") for number in (1, 2, 3)]
     transformer.receive(*received)
     transformer.save(WARD)
     monkeypatch.setattr(retransformation, "MOST", 2)
 
     transformer.again(received[0])
-    follows = redis.lindex(f"ehr:lane:{lane_of(received[0])}", 0)
-    transformer.again(received[2])
-    transformer.again(received[4])
 
-    assert follows == received[2].to_wire()
     [(_, patient)] = transformer.patients()
-    assert (patient["name"][0]["family"], len(patient["extension"])) == ("Name5", 1)
-    assert {row[2] for row in transformer.statuses()} == {1}
+    assert (patient["name"][0]["family"], patient["extension"][0]["valueString"]) == ("Name3", "W3")
+    assert [version for _, _, version in transformer.statuses()] == [0, 1, 1]
 
 
 def test_what_fails_is_tried_three_times_and_then_a_dead_letter_that_can_be_replayed(
@@ -245,7 +255,7 @@ def test_what_fails_is_tried_three_times_and_then_a_dead_letter_that_can_be_repl
         lane, envelope = messages.replay(connection, "default", letter[0], datetime.now(UTC))
     transformer.again(envelope)
 
-    assert lane == lane_of(message)
+    assert lane == to_do(message, 0.0)[0]
     assert transformer.statuses() == [("M1", "transformed", 1)]
 
 
@@ -262,3 +272,37 @@ def test_a_layer_that_this_release_cannot_read_makes_messages_wait(
         transformer.pipeline.handle([Batch(LANE, [update(1).to_wire()])])
 
     assert transformer.statuses() == []
+
+
+def test_what_cannot_be_read_or_is_not_stored_is_a_dead_letter(transformer: Transformer) -> None:
+    lane, unknown = to_do(update(1), 1_772_100_000.0)
+
+    settled = transformer.retransformation.handle([Batch(lane, [unknown]), Batch(lane, [b"{}"])])
+
+    assert settled == [1, 1]
+    assert transformer.rows("SELECT reason, queue FROM dead_letter ORDER BY id") == [
+        ("UnknownMessage", "transformations"),
+        ("Unreadable", "transformations"),
+    ]
+
+
+def test_messages_that_come_in_while_others_are_transformed_again_have_the_last_word(
+    transformer: Transformer,
+) -> None:
+    received = [update(number, family=f"Name{number}") for number in range(1, 31)]
+    first = update(0, "ZPI|W3")
+    transformer.receive(first)
+    transformer.save(WARD)
+
+    with ThreadPoolExecutor(1) as receiving:
+        done = receiving.submit(transformer.receive, *received)
+        while not done.done():
+            with suppress(Transient):
+                transformer.again(first)
+        done.result()
+    [(_, patient)] = transformer.patients()
+    assert patient["name"][0]["family"] == "Name30"
+
+    transformer.again(first)
+    [(_, patient)] = transformer.patients()
+    assert (patient["name"][0]["family"], patient["extension"][0]["valueString"]) == ("Name30", "W3")
