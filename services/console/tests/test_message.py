@@ -37,7 +37,17 @@ def installation(postgres_url: str) -> Mapping[str, str]:
         connection.execute("DELETE FROM message")
         for envelope in (FIRST, REUSED):
             finish(connection, "default", [Finished(envelope, "A1", "ADT^A01", '{"lost": []}')], NOW)
-        letter = Buried(DEAD, "A2", "ADT^A01", "hl7.inbound:3", "lane", "Unmappable", "PID-3 is empty", 1)
+        letter = Buried(
+            envelope=DEAD,
+            control_id="A2",
+            message_type="ADT^A01",
+            queue="hl7.inbound:3",
+            lane="lane",
+            reason="Unmappable",
+            error="PID-3 is empty",
+            attempts=1,
+            mapping_version=3,
+        )
         bury(connection, "default", letter, NOW)
     return {"EHR_DATABASE_URL": postgres_url}
 
@@ -62,7 +72,7 @@ def test_messages_are_listed_the_newest_first(installation: Mapping[str, str]) -
         "charset": "",
         "peer": "10.0.0.1:4000",
         "size": len(DEAD.body),
-        "mapping_version": 0,
+        "mapping_version": 3,
         "error": "PID-3 is empty",
     }
 
