@@ -46,7 +46,6 @@ def installation(postgres_url: str) -> Mapping[str, str]:
             reason="Unmappable",
             error="PID-3 is empty",
             attempts=1,
-            mapping_version=3,
         )
         bury(connection, "default", letter, NOW)
     return {"EHR_DATABASE_URL": postgres_url}
@@ -72,7 +71,7 @@ def test_messages_are_listed_the_newest_first(installation: Mapping[str, str]) -
         "charset": "",
         "peer": "10.0.0.1:4000",
         "size": len(DEAD.body),
-        "mapping_version": 3,
+        "mapping_version": None,
         "error": "PID-3 is empty",
     }
 
