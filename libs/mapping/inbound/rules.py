@@ -74,6 +74,8 @@ def read_rule(stated: Any) -> Rule:
     element = _element(path, resource, steps)
     if (element.name == EXTENSION) != bool(url):
         raise BadRule("url: an extension needs one, and nothing else has one")
+    if url and (":" not in url or any(character.isspace() for character in url)):
+        raise BadRule(f"url: {url!r} is no URI")
     kind = _kind(stated, path, element, steps[-1])
     rule = Rule(
         source=_path("from", _text(stated, "from")),

@@ -1,5 +1,6 @@
 import pytest
 
+from libs.fhir.validate import validate
 from libs.mapping.inbound.config import MappingConfig
 from libs.mapping.inbound.layers import (
     BadLayer,
@@ -163,6 +164,7 @@ def test_a_rule_makes_the_element_that_it_names(rule: str, segment: str, element
         holder = holder[step]
     assert holder == value
     assert found.report.to_dict()["warnings"] == []
+    assert validate(only(found, "Patient")) == []
 
 
 def test_a_rule_whose_condition_does_not_hold_leaves_its_field_unused() -> None:
@@ -276,6 +278,7 @@ def test_a_layer_has_a_name_that_says_whose_it_is(name: str) -> None:
         ("from = 'ZPI-1'\nto = 'Patient.managingOrganization'", "is a Reference, which no rule can make"),
         ("from = 'ZPI-1'\nto = 'Patient.extension'\nas = 'string'", "an extension needs one"),
         ("from = 'ZPI-1'\nto = 'Patient.active'\nurl = 'x:y'", "nothing else has one"),
+        ("from = 'ZPI-1'\nto = 'Patient.extension'\nurl = 'x y'\nas = 'string'", "'x y' is no URI"),
         ("from = 'ZPI-1'\nto = 'Patient.extension'\nurl = 'x:y'", "a value of no type"),
         ("from = 'ZPI-1'\nto = 'Patient.extension'\nurl = 'x:y'\nas = 'python'", "cannot hold a python"),
         ("from = 'ZPI-1.1.2'\nto = 'Patient.maritalStatus'", "subcomponent cannot become"),
