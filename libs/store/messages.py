@@ -72,6 +72,7 @@ class DeadLetter:
     attempts: int
     created_at: datetime
     state: str  # open | replayed | discarded
+    replaying: bool  # its message was put back on its lane and is not applied yet
     closed_at: datetime | None
 
 
@@ -135,31 +136,40 @@ def dead_letter(connection: Connection[Any], org: str, letter_id: int) -> tuple[
     return letters[0], _envelope(connection, org, letters[0].message_id)
 
 
-def replay(connection: Connection[Any], org: str, letter_id: int, now: datetime) -> tuple[str, Envelope]:
+def replay(connection: Connection[Any], org: str, letter_id: int) -> tuple[str, Envelope]:
     """Make a dead letter's message fresh again; returns the lane it belongs in and the message.
 
-    To be put on its lane after the commit. Asking again is allowed until the message has been applied,
-    since the process may end between the two. Raises UnknownLetter.
+    To be put on its lane after the commit, behind what waits there. The letter stays open until the message
+    has been applied or has died again, and until then asking again is allowed, since the process may end
+    between the two. Raises UnknownLetter.
     """
-    letter, envelope = dead_letter(connection, org, letter_id)
-    if letter.state not in (OPEN, REPLAYED):
-        raise UnknownLetter(f"dead letter {letter_id} is {letter.state}")
-    marked = connection.execute(
-        "UPDATE message SET status = %s WHERE org_id = %s AND id = %s::uuid AND status = ANY(%s)",
-        (REPLAYING, org, letter.message_id, [DEAD, REPLAYING] if letter.state == OPEN else [REPLAYING]),
-    )
-    if marked.rowcount == 0:
-        raise UnknownLetter(f"dead letter {letter_id} has been replayed and its message applied since")
-    _close(connection, org, letter_id, REPLAYED, now)
+    letter, envelope = _open_letter(connection, org, letter_id)
+    _set_status(connection, org, letter, REPLAYING)
     return letter.lane, envelope
 
 
+def newer(connection: Connection[Any], org: str, message_id: str) -> int:
+    """How many messages about the same patient were received later and are applied already.
+
+    0 for a message whose patient is not known.
+    """
+    row = connection.execute(
+        "SELECT count(*) FROM message f JOIN message m ON m.org_id = f.org_id"
+        " AND m.patient_key = f.patient_key AND (m.received_at, m.id) > (f.received_at, f.id)"
+        " WHERE f.org_id = %s AND f.id = %s::uuid AND m.status = %s",
+        (org, message_id, TRANSFORMED),
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def discard(connection: Connection[Any], org: str, letter_id: int, now: datetime) -> None:
-    """Close an open dead letter for good; the message stays stored as dead. Raises UnknownLetter."""
-    letter, _ = dead_letter(connection, org, letter_id)
-    if letter.state != OPEN:
-        raise UnknownLetter(f"dead letter {letter_id} is {letter.state}")
-    _close(connection, org, letter_id, DISCARDED, now)
+    """Close an open dead letter for good; its message stays stored as dead. Raises UnknownLetter."""
+    letter, _ = _open_letter(connection, org, letter_id)
+    _set_status(connection, org, letter, DEAD)  # one that is on its lane is not applied any more
+    connection.execute(
+        "UPDATE dead_letter SET state = %s, closed_at = %s WHERE org_id = %s AND id = %s",
+        (DISCARDED, now, org, letter_id),
+    )
 
 
 def open_dead_letters(connection: Connection[Any]) -> dict[str, int]:
@@ -185,6 +195,7 @@ ON CONFLICT (org_id, id) DO UPDATE
 
 
 def _record(connection: Connection[Any], rows: list[dict[str, Any]]) -> None:
+    """Write the messages' rows, and close the letters of those that were replayed."""
     if not rows:
         return
     # Two transactions with messages in common then wait for each other one way round.
@@ -193,6 +204,11 @@ def _record(connection: Connection[Any], rows: list[dict[str, Any]]) -> None:
         cursor.executemany(_INSERT, in_order)
         if cursor.rowcount != len(rows):
             raise Conflict("another transaction has applied a message of this batch")
+    connection.execute(
+        "UPDATE dead_letter SET state = %s, closed_at = %s"
+        " WHERE org_id = %s AND message_id = ANY(%s::uuid[]) AND state = %s",
+        (REPLAYED, rows[0]["now"], rows[0]["org"], [row["id"] for row in rows], OPEN),
+    )
 
 
 def _row(
@@ -224,7 +240,8 @@ def _letters(
     with connection.cursor(row_factory=class_row(DeadLetter)) as cursor:
         return cursor.execute(
             "SELECT d.id, replace(d.message_id::text, '-', '') AS message_id, d.queue, d.lane, m.sender,"  # noqa: S608
-            " m.control_id, m.message_type, d.reason, d.error, d.attempts, d.created_at, d.state, d.closed_at"
+            " m.control_id, m.message_type, d.reason, d.error, d.attempts, d.created_at, d.state,"
+            " m.status = 'replaying' AND d.state = 'open' AS replaying, d.closed_at"
             " FROM dead_letter d JOIN message m ON m.org_id = d.org_id AND m.id = d.message_id"
             f" WHERE {condition} ORDER BY d.id LIMIT %s",
             (*values, limit),
@@ -257,11 +274,20 @@ def envelope(org: str, row: Sequence[Any]) -> Envelope:
     )
 
 
-def _close(connection: Connection[Any], org: str, letter_id: int, state: str, now: datetime) -> None:
-    connection.execute(
-        "UPDATE dead_letter SET state = %s, closed_at = %s WHERE org_id = %s AND id = %s",
-        (state, now, org, letter_id),
+def _open_letter(connection: Connection[Any], org: str, letter_id: int) -> tuple[DeadLetter, Envelope]:
+    letter, envelope = dead_letter(connection, org, letter_id)
+    if letter.state != OPEN:
+        raise UnknownLetter(f"dead letter {letter_id} is {letter.state}")
+    return letter, envelope
+
+
+def _set_status(connection: Connection[Any], org: str, letter: DeadLetter, status: str) -> None:
+    set_ = connection.execute(
+        "UPDATE message SET status = %s WHERE org_id = %s AND id = %s::uuid AND status = ANY(%s)",
+        (status, org, letter.message_id, [DEAD, REPLAYING]),
     )
+    if set_.rowcount == 0:  # another transaction has applied it since the letter was read
+        raise UnknownLetter(f"dead letter {letter.id} has been replayed and its message applied since")
 
 
 def _key(value: str) -> str:

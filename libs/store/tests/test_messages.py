@@ -102,36 +102,82 @@ def test_a_dead_letter_tells_its_story_and_gives_its_message_back(pool: Pool) ->
         attempts=1,
         created_at=NOW,
         state="open",
+        replaying=False,
         closed_at=None,
     )
     assert apply(pool, A) == set(), "a resend of a dead message is not applied"
 
 
-def test_a_replayed_message_is_applied_once_more(pool: Pool) -> None:
+def letters(pool: Pool) -> list[tuple[int, str, bool, datetime | None]]:
+    with transaction(pool, "default") as connection:
+        return [
+            (letter.id, letter.state, letter.replaying, letter.closed_at)
+            for state in ("open", "replayed", "discarded")
+            for letter in messages.dead_letters(connection, "default", state)
+        ]
+
+
+def bury(pool: Pool) -> None:
     with transaction(pool, "default") as connection:
         messages.bury(connection, "default", buried(A), NOW)
 
+
+def replay(pool: Pool) -> tuple[str, Envelope]:
     with transaction(pool, "default") as connection:
-        assert messages.replay(connection, "default", 1, NOW) == ("lane", A)
-    with transaction(pool, "default") as connection:
-        assert messages.replay(connection, "default", 1, NOW) == ("lane", A), "until it is applied"
+        return messages.replay(connection, "default", 1)
+
+
+def test_a_replayed_message_is_applied_once_more(pool: Pool) -> None:
+    bury(pool)
+
+    assert [replay(pool), replay(pool)] == [("lane", A), ("lane", A)], "until it is applied"
+    assert letters(pool) == [(1, "open", True, None)], "what was not put on its lane is still to be seen"
 
     assert [apply(pool, A), apply(pool, A)] == [{A.message_id}, set()]
+    assert letters(pool) == [(1, "replayed", False, NOW)]
+    with pytest.raises(UnknownLetter):
+        replay(pool)
+
+
+def test_a_replayed_message_may_die_again_or_wait_for_a_map(pool: Pool) -> None:
+    bury(pool)
+    replay(pool)
+    bury(pool)
+
+    assert letters(pool) == [(2, "open", False, None), (1, "replayed", False, NOW)]
+
     with transaction(pool, "default") as connection:
-        assert messages.open_dead_letters(connection) == {}
-        with pytest.raises(UnknownLetter):
-            messages.replay(connection, "default", 1, NOW)
+        messages.replay(connection, "default", 2)
+        messages.park(connection, "default", [finished(A)], NOW)
+
+    assert letters(pool) == [(1, "replayed", False, NOW), (2, "replayed", False, NOW)]
 
 
-def test_a_replayed_message_may_die_again(pool: Pool) -> None:
+def test_a_letter_that_is_discarded_while_its_message_waits_in_its_lane_takes_it_back(pool: Pool) -> None:
+    bury(pool)
+    replay(pool)
     with transaction(pool, "default") as connection:
-        messages.bury(connection, "default", buried(A), NOW)
-        messages.replay(connection, "default", 1, NOW)
-        messages.bury(connection, "default", buried(A), NOW)
+        messages.discard(connection, "default", 1, NOW)
 
-        states = [(letter.id, letter.state) for letter in messages.dead_letters(connection, "default")]
+    assert apply(pool, A) == set()
+    assert letters(pool) == [(1, "discarded", False, NOW)]
 
-    assert states == [(2, "open")]
+
+def test_newer_messages_of_the_same_patient_are_counted(pool: Pool) -> None:
+    later = replace(B, received_at=A.received_at + 1)
+    earlier = replace(A, message_id="0" * 31 + "c", received_at=A.received_at - 1)
+    other, unknown = (replace(later, message_id="0" * 31 + digit) for digit in "de")
+
+    def of(envelope: Envelope, patient: int | None) -> Finished:
+        return replace(finished(envelope), patient_key=patient)
+
+    with transaction(pool, "default") as connection:
+        everyone = [of(A, 7), of(later, 7), of(earlier, 7), of(other, 8), of(unknown, None)]
+        messages.finish(connection, "default", everyone, NOW)
+
+        counts = [messages.newer(connection, "default", one.envelope.message_id) for one in everyone]
+
+    assert counts == [1, 0, 2, 0, 0]
 
 
 def test_a_discarded_letter_stays_closed(pool: Pool) -> None:
@@ -141,7 +187,7 @@ def test_a_discarded_letter_stays_closed(pool: Pool) -> None:
 
         assert messages.dead_letters(connection, "default") == []
         with pytest.raises(UnknownLetter):
-            messages.replay(connection, "default", 1, NOW)
+            messages.replay(connection, "default", 1)
         with pytest.raises(UnknownLetter):
             messages.discard(connection, "default", 1, NOW)
 

@@ -42,7 +42,8 @@ def _list(options: argparse.Namespace) -> None:
     org = organization(options)
     with database() as pool, transaction(pool, org) as connection:
         letters = messages.dead_letters(connection, org, options.state, options.limit)
-    columns = ("id", "created_at", "message_type", "sender", "control_id", "reason", "error", "attempts")
+    columns = ("id", "created_at", "message_type", "sender", "control_id", "reason", "error", "attempts",
+               "replaying")  # fmt: skip
     rows = [asdict(letter) for letter in letters]
     if not options.json:
         rows = [{name: row[name] for name in columns} for row in rows]
@@ -68,10 +69,13 @@ def _replay(options: argparse.Namespace) -> None:
     with database() as pool, redis() as client:
         for letter_id in options.ids:
             with transaction(pool, org) as connection:
-                lane, envelope = messages.replay(connection, org, letter_id, datetime.now(UTC))
+                lane, envelope = messages.replay(connection, org, letter_id)
+                newer = messages.newer(connection, org, envelope.message_id)
             # After the commit: before it the message would be taken for one that is stored already.
             enqueue(client, [(lane, envelope.to_wire())])
             print(f"dead letter {letter_id} is back in {lane}")
+            if newer:
+                print(f"it may undo what came later (newer messages of its patient: {newer})")
 
 
 def _action(

@@ -12,14 +12,15 @@ import pytest
 from redis import Redis
 
 from libs.embedded.process import free_port
-from libs.lanes.contracts import Envelope, inbound_lane, message_id
+from libs.lanes.contracts import Envelope, inbound_lane, message_id, patient_key
 from libs.lanes.enqueue import enqueue
 from libs.store.engine import open_pool, transaction
-from libs.store.messages import Buried, bury
+from libs.store.messages import Buried, Finished, bury, finish
 from libs.testing.messages import adt
 from services.console.tests.command import Run, ehrconnect
 
 LANE = inbound_lane("default", 3, b"100001")
+PATIENT = patient_key(b"100001")
 MESSAGE = adt(control_id="BAD1")
 ENVELOPE = Envelope(
     message_id=message_id("default", b"REGISTRATION", b"NORTH", b"BAD1", MESSAGE),
@@ -83,9 +84,33 @@ def test_a_dead_letter_is_listed_shown_and_replayed_into_its_lane(
     )
     assert shown.out.endswith("\n\n" + MESSAGE.decode().replace("\r", "\n") + "\n")
     assert replayed == Run(0, f"dead letter {letter['id']} is back in {LANE}\n", "")
-    assert ehrconnect("dlq", "list", settings=installation).out == "no open dead letters in default\n"
+    (waiting,) = _json("dlq", "list", settings=installation)
+    assert waiting == letter | {"replaying": True}, "open until the message is applied"
+    again = ehrconnect("dlq", "replay", str(letter["id"]), settings=installation)
+    assert again == replayed
     (lane,) = _json("lanes", settings=installation)
-    assert (lane["lane"], lane["depth"]) == (LANE, 1)
+    assert (lane["lane"], lane["depth"]) == (LANE, 2)
+
+
+def test_a_replay_says_when_newer_messages_of_the_patient_are_applied(
+    fresh_postgres_url: str, redis_url: str, redis: Redis
+) -> None:
+    _bury(fresh_postgres_url)
+    later = replace(ENVELOPE, message_id="f" * 32, received_at=ENVELOPE.received_at + 60)
+    applied = Finished(later, "GOOD", "ADT^A08", "{}", patient_key=PATIENT)
+    with open_pool(fresh_postgres_url, 1) as pool, transaction(pool, "default") as connection:
+        finish(connection, "default", [applied], datetime.now(UTC))
+
+    replayed = ehrconnect(
+        "dlq", "replay", "1", settings={"EHR_DATABASE_URL": fresh_postgres_url, "EHR_REDIS_URL": redis_url}
+    )
+
+    assert replayed == Run(
+        0,
+        f"dead letter 1 is back in {LANE}\n"
+        "it may undo what came later (newer messages of its patient: 1)\n",
+        "",
+    )
 
 
 def test_an_unknown_dead_letter_is_said_in_one_line(postgres_url: str, redis_url: str) -> None:
@@ -138,6 +163,7 @@ def _bury(url: str) -> None:
         reason="Unmappable",
         error="PID-3 is empty",
         attempts=1,
+        patient_key=PATIENT,
     )
     with open_pool(url, 1) as pool, transaction(pool, "default") as connection:
         bury(connection, "default", letter, datetime.now(UTC))
