@@ -11,7 +11,7 @@ from libs.hl7v2.delimiters import STANDARD, Delimiters
 from libs.hl7v2.escape import encode
 from libs.hl7v2.header import Header
 
-OUR_VERSION = b"2.5.1"  # of an answer to a message that does not say its own
+OUR_VERSION = "2.5.1"  # of an answer to a message that does not say its own
 
 # Table 0357: message error condition codes.
 ERROR_TEXTS = {
@@ -144,10 +144,11 @@ def acknowledge(
 
 def _msh(header: Header | None, version: tuple[int, int], control_id: str, now: datetime) -> list[bytes]:
     delimiters = header.delimiters if header else STANDARD
-    time = now.strftime("%Y%m%d%H%M%S%z").encode()
+    # The sign of an offset cannot be escaped.
+    time = now.strftime("%Y%m%d%H%M%S" if "+" in delimiters or "-" in delimiters else "%Y%m%d%H%M%S%z")
     parties = [b"", b"", b"", b""]
     event = charset = b""
-    processing, sent_version = b"P", OUR_VERSION
+    processing, sent_version = b"P", _text(OUR_VERSION, delimiters)
     if header:
         parties = [
             header.receiving_application,
@@ -163,7 +164,7 @@ def _msh(header: Header | None, version: tuple[int, int], control_id: str, now: 
         b"MSH",
         delimiters.encoding_characters.encode(),
         *parties,
-        time,
+        time.encode(),
         b"",
         acknowledgement,
         control_id.encode("ascii"),

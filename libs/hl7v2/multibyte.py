@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from libs.hl7v2.character_sets import CharacterSets, UnsupportedCharset, character_sets
 from libs.hl7v2.delimiters import Delimiters
-from libs.hl7v2.iso2022 import HIGH, LOW, decode_iso2022, designation, sequences, with_real_escapes
+from libs.hl7v2.iso2022 import ESC, HIGH, LOW, decode_iso2022, designation, sequences, with_real_escapes
 
 COVER = b"\xff"
 
@@ -23,7 +23,7 @@ _PAIRS = {
 }
 _HIDING = [(codec, switches) for switches in (False, True) for codec in (*_PAIRS, "") if codec or switches]
 # What is in the names of all these sets, wherever in MSH it stands.
-_NAMED = re.compile(rb"(?i)big|cns|gb|ir|jis|ks|~")
+_NAMED = re.compile(rb"(?i)big|cns|gb|ir|jis|ks")
 
 
 def cut(line: bytes, cover: bytes, separator: str, most: int = -1) -> list[tuple[bytes, bytes]]:
@@ -39,9 +39,9 @@ def cover_header(line: bytes, delimiters: Delimiters) -> bytes:
     """The cover of an MSH; the line itself when it declares no set that hides delimiters.
 
     Where MSH-18 is depends on what it says: a set is believed when MSH-18 declares it to one who reads
-    the line in that set.
+    the line in that set. Not for lines of single bytes only, which `header` reads by itself.
     """
-    if _NAMED.search(line):
+    if ESC in line or line.isascii() or _NAMED.search(line):
         for codec, switches in _HIDING:
             cover = _hide(line, codec, switches, delimiters)
             fields = cut(line, cover, delimiters.field, _DECLARATION)

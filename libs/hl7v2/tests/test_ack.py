@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from libs.hl7v2.ack import ORIGINAL, AckCode, AckError, AnswerMode, Condition, acknowledge, answer_mode
 from libs.hl7v2.header import NotHL7, read_header
+from libs.hl7v2.message import parse
 from libs.hl7v2.mllp import FrameDecoder, frame
 
 NOW = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -164,3 +165,14 @@ def test_whatever_has_a_header_can_be_answered(rest: bytes) -> None:
         header.receiving_facility,
     ]
     assert written.split(b"\r")[1].split(b"|")[2] == header.control_id
+
+
+@pytest.mark.parametrize("msh", ["MSH+^~\\&+", "MSH|+~\\&|", "MSH.^~\\&.", "MSH|^~\\&+|"])
+def test_what_we_write_ourselves_holds_none_of_the_senders_delimiters(msh: str) -> None:
+    separator = msh[3]
+    header = read_header((msh + separator * 7 + "17").encode())
+
+    answer = parse(acknowledge(header, AckCode.AA, control_id="E1", now=NOW).decode())
+
+    assert answer.at("MSH-7")[:14] == NOW.strftime("%Y%m%d%H%M%S")
+    assert (answer.at("MSH-10"), answer.at("MSH-12"), answer.at("MSA-2")) == ("E1", "2.5.1", "17")
