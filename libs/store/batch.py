@@ -55,7 +55,6 @@ class State:
     last_updated: datetime | None = None
     content: bytes = b""
     body: Resource | None = None  # without what the server adds: id, versionId, lastUpdated
-    named_by: set[Identifier] = field(default_factory=set)  # conditions that found nothing and made it
     superseded: list[tuple[int, bytes]] = field(default_factory=list)  # versions made and left in this batch
 
     @property
@@ -180,7 +179,6 @@ class Batch:
             return self._at(target.type, owner)
         state = self._at(target.type, self._free_id(target.type, request.entry.full_url))
         if target.identifier:
-            state.named_by.add(target.identifier)
             self.owners[target.identifier] = state.id
         return state
 

@@ -176,9 +176,6 @@ BEGIN
         EXECUTE format('GRANT ehrconnect_app TO %I', current_user);
     END IF;
 END $$;
-DO $$ BEGIN
-    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO ehrconnect_app', current_database());
-END $$;
 GRANT USAGE ON SCHEMA public TO ehrconnect_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON organization, api_client, message, dead_letter, fhir_resource,
     fhir_num, fhir_date, fhir_identifier, fhir_index, fhir_str TO ehrconnect_app;
