@@ -166,6 +166,9 @@ class Context:
         known = self._entries.get(entry.full_url)
         if known is None:
             self._entries[entry.full_url] = entry
+        elif known.if_none_exist and not entry.if_none_exist:  # named before it was stated
+            self._entries[entry.full_url] = entry
+            _add_new(entry.resource, known.resource)
         else:
             _add_new(known.resource, entry.resource)
         return {"reference": entry.full_url}

@@ -5,6 +5,7 @@ Source: HL7 v2.5.1 chapters 4 and 7, v2.8 chapter 7 (ORU_R01, OML_O21, ORM_O01).
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from libs.hl7v2.message import Segment
 
@@ -33,6 +34,11 @@ class Order:
     results: list[Result] = field(default_factory=list)
     specimens: list[Segment] = field(default_factory=list)
     others: list[Segment] = field(default_factory=list)  # TQ1, DG1, RXR, RXC ... in their order
+    specimen_notes: dict[int, list[Segment]] = field(default_factory=dict)  # by the position of the SPM
+    noted: list[Segment] = field(init=False)  # the notes of what was placed last
+
+    def __post_init__(self) -> None:
+        self.noted = self.notes
 
     def all(self, name: str) -> list[Segment]:
         """The other segments of that name."""
@@ -59,7 +65,14 @@ class Patient:
         """The first segment of that name of the patient and the visit."""
         return next((segment for segment in self.segments if segment.name == name), None)
 
+    def following(self, first: Segment, *names: str) -> list[Segment]:
+        """The segments right behind `first`, as long as they have one of these names."""
+        place = self.segments.index(first) + 1
+        return list(takewhile(lambda one: one.name in names, self.segments[place:]))
 
+
+# What can stand between a result and its notes.
+_OF_RESULT = frozenset({"PRT", "TCD", "SID"})
 # About the patient or the visit wherever they stand.
 _OF_PATIENT = frozenset(
     {"PID", "PD1", "NK1", "RF1", "PV1", "PV2", "EVN", "MRG", "AL1", "IAM", "GT1", "IN1", "IN2", "IN3"}
@@ -69,6 +82,8 @@ _OF_PATIENT = frozenset(
 def patients(segments: Iterable[Segment], *, specimen_first: bool = False) -> list[Patient]:
     """The patients of a message, in order, each with its orders; MSH is nobody's.
 
+    A note is about what it follows: a result, a specimen, an order, else the patient or the visit.
+
     A PID begins a patient. An ORC begins an order, and so does a detail when the order at hand has one.
     With `specimen_first` (OUL_R22, OUL_R23) the orders follow their specimen, and an ORC its OBR.
     """
@@ -76,31 +91,39 @@ def patients(segments: Iterable[Segment], *, specimen_first: bool = False) -> li
         segments = _orders_first(segments)
     found = [Patient()]
     order: Order | None = None
+    noted: list[Segment] = found[0].segments
     for segment in segments:
         name = segment.name
         if name == "MSH":
+            continue
+        if name == "NTE":
+            noted.append(segment)
             continue
         if name == "PID" and (found[-1].orders or found[-1].results or found[-1].first("PID")):
             found.append(Patient())
             order = None
         patient = found[-1]
+        last = patient.results[-1] if patient.results and noted is patient.results[-1].notes else None
+        noted = patient.segments
         if name in _OF_PATIENT:
             patient.segments.append(segment)
         elif name == "ORC" or (name in DETAILS and (order is None or _begins_another(order, segment))):
             shared = order.orc if order and name in PHARMACY and order.detail else None
             order = _place(Order(orc=shared), segment)
             patient.orders.append(order)
+            noted = order.noted
         elif order is not None:
-            _place(order, segment)
+            noted = _place(order, segment).noted
         elif name == "SPM":
             order = _place(Order(), segment)
             patient.orders.append(order)
+            noted = order.noted
         elif name == "OBX":
             patient.results.append(Result(segment))
-        elif name == "NTE" and patient.results:
-            patient.results[-1].notes.append(segment)
-        elif name == "PRT" and patient.results:
-            patient.results[-1].parts.append(segment)
+            noted = patient.results[-1].notes
+        elif name == "PRT" and last is not None:
+            last.parts.append(segment)
+            noted = last.notes
         else:
             patient.segments.append(segment)
     return found
@@ -139,18 +162,22 @@ def _begins_another(order: Order, detail: Segment) -> bool:
 
 def _place(order: Order, segment: Segment) -> Order:
     name = segment.name
+    last = order.results[-1] if order.results and order.noted is order.results[-1].notes else None
+    if name not in _OF_RESULT:
+        order.noted = order.notes
     if name == "ORC":
         order.orc = segment
     elif name in DETAILS and order.detail is None:
         order.detail = segment
     elif name == "OBX":
-        order.results.append(Result(segment, specimen=order.specimens[-1] if order.specimens else None))
-    elif name == "NTE":
-        (order.results[-1].notes if order.results else order.notes).append(segment)
-    elif name == "PRT" and order.results:
-        order.results[-1].parts.append(segment)
+        result = Result(segment, specimen=order.specimens[-1] if order.specimens else None)
+        order.results.append(result)
+        order.noted = result.notes
+    elif name == "PRT" and last is not None:
+        last.parts.append(segment)
     elif name == "SPM":
         order.specimens.append(segment)
+        order.noted = order.specimen_notes[segment.position] = []
     else:
         order.others.append(segment)
     return order

@@ -81,6 +81,14 @@ def organization_of_cwe(context: Context, cwe: Value) -> Reference | None:
     return _put(context, identifier, name or code)
 
 
+def named_organization(context: Context, name: str, number: Value) -> Reference:
+    """A reference to the organization of that name, with the number that a CWE gives it."""
+    code = number.text(1).strip()
+    system = number.text(3).strip()
+    identifier = {"system": context.local("organization", *([system] if system else [])), "value": code}
+    return _put(context, identifier if code else None, name)
+
+
 def device_of_ei(context: Context, ei: Value) -> Reference | None:
     """A reference to the device that an EI identifies (OBX-18); None without a number."""
     identifier = ei_identifier(context, ei, purpose="device")

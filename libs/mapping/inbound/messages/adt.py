@@ -5,6 +5,7 @@ for ADT_A03, which has the segments of ADT_A01. ADT_A02, ADT_A06, ADT_A09, ADT_A
 subsets of it; merges are in merges.py.
 """
 
+from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.messages.merges import MERGES
 from libs.mapping.inbound.messages.oru import write_reports
@@ -30,11 +31,19 @@ def acts_of_care(group: Patient, context: Context, about: Subject) -> None:
     """Write the procedures and referrals of the group, and what it says of an accident or a death."""
     procedures(group, context, about)
     for one in group.all("RF1"):
-        rf1.referral(one, context.message.all("PRD"), context, about)
+        rf1.referral(one, context.message.all("PRD"), context, about, _on_referral(group, context))
     for one in group.all("ACC"):
         acc.accident(one, context, about)
     for one in group.all("PDA"):
         acc.death(one, context, about)
+
+
+def _on_referral(group: Patient, context: Context) -> list[Segment]:
+    """The notes at the end of a referral (REF), behind the visit."""
+    visit = group.first("PV1")
+    if visit is None or context.is_adt:
+        return []
+    return [one for one in group.following(visit, "PV2", "PRT", "NTE") if one.name == "NTE"]
 
 
 def procedures(group: Patient, context: Context, about: Subject) -> None:

@@ -37,6 +37,8 @@ def _order(order: Order, numbers: Numbers, about: Subject, context: Context) -> 
     taken = collected or has_specimen(order)
     specimens = spm.specimens(order, numbers, context, about.patient) if taken else []
     request = _request(order, numbers, about, context, specimens)
+    if request is not None and order.detail is not None and order.detail.name != "OBR":
+        orc.event(order, context, request)  # a ServiceRequest has its own already
     setting = obr.setting(order, numbers, context, about, request=None, specimens=specimens)
     observed = obx.observations(order.results, setting, context)
     if request is not None:

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
-from libs.mapping.inbound.element import Element, resource
-from libs.mapping.inbound.segments import al1, db1, dg1, gt1, iam, in1, nk1, pd1, pid, pv1, role
+from libs.mapping.inbound.element import Element, element, resource
+from libs.mapping.inbound.segments import al1, arv, aut, db1, dg1, gt1, iam, in1, nk1, pd1, pid, pv1, role
+from libs.mapping.inbound.segments.nte import notes
 from libs.mapping.inbound.structure import Patient
 
 
@@ -24,7 +25,19 @@ def subject(group: Patient, context: Context) -> Subject:
         nk1.related_person(kin, context, patient)
     if (demographics := group.first("PD1")) is not None:
         pd1.living_will(demographics, context, patient)
+    _describe(group, identification, context, patient)
     return Subject(patient, _visits(group, context, patient, account, parts))
+
+
+def _describe(group: Patient, identification: Segment, context: Context, patient: Reference) -> None:
+    """Add what stands between the PID and what is not about the person: notes and restrictions."""
+    following = group.following(identification, "PD1", "PRT", "ROL", "ARV", "NTE")
+    comments = notes([one for one in following if one.name == "NTE"], context)
+    context.describe(
+        patient,
+        extension=[{"url": NOTE, "valueAnnotation": one} for one in comments],
+        meta=arv.restrictions(following, context),
+    )
 
 
 def parts_of(segments: Sequence[Segment], context: Context) -> dict[int, list[role.Part]]:
@@ -39,6 +52,7 @@ def parts_of(segments: Sequence[Segment], context: Context) -> dict[int, list[ro
     return found
 
 
+NOTE = "http://hl7.org/fhir/StructureDefinition/note"
 _ANCHORS = frozenset({"PID", "PV1", "PR1"})
 
 
@@ -47,12 +61,32 @@ def allergies_and_coverage(group: Patient, context: Context, about: Subject) -> 
     for one in group.all("AL1"):
         al1.allergy(one, context, about.patient)
     for one in group.all("IAM"):
-        iam.allergy(one, context, about.patient)
-    for one in group.all("GT1"):
-        gt1.guarantor(one, context, about.patient)
+        iam.allergy(one, context, about.patient, group.following(one, "NTE", "IAR"))
+    _guarantors(group, context, about)
     more = {one.position: one for one in group.all("IN2")}
     for one in group.all("IN1"):
         in1.coverage(one, more.get(one.position + 1), context, about.patient)
+    payor: Segment | None = None
+    for one in group.segments:
+        if one.name == "IN1":
+            payor = one
+        elif one.name == "IN3":
+            aut.certification(one, payor, context, about.patient)
+        elif one.name == "AUT":
+            aut.authorization(one, context, about.patient)
+
+
+def _guarantors(group: Patient, context: Context, about: Subject) -> None:
+    """Write those who answer for the bill, as guarantors of the account of the PID if it names one."""
+    stated = group.all("GT1")
+    found = [one for gt in stated for one in gt1.guarantors(gt, context, about.patient)]
+    identification = group.first("PID")
+    if (
+        found
+        and identification is not None
+        and (account := pid.account(identification, context, about.patient))
+    ):
+        context.describe(account, guarantor=[{"party": one} for one in found])
 
 
 def person(
@@ -152,6 +186,7 @@ def _visit(
     ]
     if diagnoses:
         found["diagnosis"] = diagnoses
+    found |= element(meta=arv.restrictions(group.following(stated, "PV2", "PRT", "ROL", "ARV"), context))
     return context.put(
         found, identifier, *key, remove=pv1.nulls(stated, pv2, found, context), keep=pv1.kept(context)
     )

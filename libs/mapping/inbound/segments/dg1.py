@@ -13,11 +13,12 @@ from libs.mapping.inbound.datatypes.practitioners import practitioner
 from libs.mapping.inbound.element import Element, code_key, concept, element, extension, resource
 from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset({1, 3, 4, 5, 6, 15, 16, 19, 20, 21})
+FIELDS = frozenset({1, 3, 4, 5, 6, 15, 16, 19, 20, 21, 22})
 DIAGNOSIS_TYPE = concept_map("0052", "DiagnosisType")
 
 CATEGORY = "http://terminology.hl7.org/CodeSystem/condition-category"
 VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
+DUE_TO = "http://hl7.org/fhir/StructureDefinition/condition-dueTo"
 ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 
 
@@ -37,7 +38,7 @@ def condition(
     deleted = dg1.text(21).strip().upper() == "D"
     found = resource(
         "Condition",
-        extension=extension(ASSERTED, valueDateTime=asserted),
+        extension=extension(ASSERTED, valueDateTime=asserted) + _due_to(dg1, identifier, context, patient),
         identifier=[identifier] if identifier else [],
         verificationStatus=concept(VERIFICATION, "entered-in-error") if deleted else None,
         category=[concept(CATEGORY, "encounter-diagnosis", "Encounter Diagnosis")],
@@ -55,6 +56,15 @@ def condition(
         *code_key(code),
         dg1.text(6).strip(),
     )
+
+
+def _due_to(dg1: Segment, own: Element | None, context: Context, patient: Reference) -> list[Element]:
+    """DG1-22: the diagnosis that led to this one, of which only the number need be known."""
+    parent = ei_identifier(context, dg1.first(22), purpose="diagnosis")
+    if parent is None or parent == own:
+        return []
+    stated = context.create(resource("Condition", identifier=[parent], subject=patient), parent)
+    return [{"url": DUE_TO, "valueReference": stated}]
 
 
 def diagnosis(dg1: Segment, context: Context, stated: Reference) -> Element:

@@ -18,7 +18,7 @@ from libs.mapping.inbound.segments.nk1 import RELATIONSHIP
 from libs.mapping.inbound.segments.pid import SEX
 
 FIELDS = frozenset({1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 13, 15, 16, 17, 18, 19, 22, 35, 36, 43, 49})
-IN2_FIELDS = frozenset({6, 8, 10, 61, 63})
+IN2_FIELDS = frozenset({6, 8, 10, 61, 63, 72})
 US_MEDICARE = "http://hl7.org/fhir/sid/us-medicare"
 COVERAGE_CLASS = "http://terminology.hl7.org/CodeSystem/coverage-class"
 _SELF = frozenset({"SEL", "18", "SELF", "S"})
@@ -27,7 +27,7 @@ _SELF = frozenset({"SEL", "18", "SELF", "S"})
 def coverage(in1: Segment, in2: Segment | None, context: Context, patient: Reference) -> Reference:
     """IN1[Coverage], with the numbers that IN2 adds."""
     context.use(in1, FIELDS)
-    payor = _payor(in1, context)
+    payor = payors(in1, context)
     numbers = cx_identifiers(context, in1, 49)
     policy = in1.text(36).strip()
     found = resource(
@@ -39,7 +39,7 @@ def coverage(in1: Segment, in2: Segment | None, context: Context, patient: Refer
         subscriber=_subscriber(in1, in2, context, patient),
         subscriberId=numbers[0]["value"] if numbers else policy,
         beneficiary=patient,
-        relationship=codeable_concept(context, in1, 17, RELATIONSHIP),
+        relationship=_relationship(in1, in2, context),
         period=times.between(context, in1, 12, 13),
         payor=payor or [{"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}],
         class_=_classes(in1),
@@ -48,6 +48,12 @@ def coverage(in1: Segment, in2: Segment | None, context: Context, patient: Refer
     return context.put(
         found, None, patient["reference"], in1.text(2), in1.text(3), in1.text(4), policy or in1.text(49)
     )
+
+
+def _relationship(in1: Segment, in2: Segment | None, context: Context) -> Element | None:
+    """IN1-17, else IN2-72 (table 0344)."""
+    stated = codeable_concept(context, in1, 17, RELATIONSHIP)
+    return stated or (codeable_concept(context, in2, 72, table="0344") if in2 is not None else None)
 
 
 def _identifiers(in1: Segment, in2: Segment | None, context: Context) -> list[Element]:
@@ -81,7 +87,8 @@ def insured_numbers(in2: Segment, context: Context) -> list[Element]:
     return found + cx_identifiers(context, in2, 61, "member")
 
 
-def _payor(in1: Segment, context: Context) -> list[Reference]:
+def payors(in1: Segment, context: Context) -> list[Reference]:
+    """Who pays: the company of IN1-4, else of IN1-3."""
     more = element(address=addresses(context, in1, 5), telecom=telecoms(context, in1, 7, "work"))
     if by_name := organization(context, in1, 4, **more):
         return [by_name]

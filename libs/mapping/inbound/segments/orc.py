@@ -6,7 +6,7 @@ the guide takes neither. The status: ORC-5, else ORC-1.
 
 from collections.abc import Sequence
 
-from libs.hl7v2.message import Segment
+from libs.hl7v2.message import Segment, Value
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import code_text, codeable_concept, codeable_concepts
@@ -24,8 +24,8 @@ from libs.mapping.inbound.segments.nte import notes
 from libs.mapping.inbound.structure import Order
 from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset({1, 2, 3, 4, 5, 7, 9, 12, 14, 16, 21, 22, 23, 24, 28, 29, 33, 38})
-OBR_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 11, 13, 16, 17, 27, 29, 31, 46, 47, 53})
+FIELDS = frozenset({1, 2, 3, 4, 5, 7, 8, 9, 12, 14, 16, 21, 22, 23, 24, 28, 29, 33, 38})
+OBR_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 11, 13, 16, 17, 27, 28, 29, 31, 46, 47, 53})
 
 CONTROL = concept_map("0119", "OrderControlCode[ServiceRequest.status]")
 STATUS = concept_map("0038", "OrderStatus")
@@ -33,6 +33,7 @@ ORDER_TYPE = concept_map("0482", "OrderType")
 CONFIDENTIALITY = concept_map("0177", "ConfidentialityCode")
 
 _FHIR = "http://hl7.org/fhir/StructureDefinition/"
+COPIES_TO = "urn:ehrconnect:fhir:result-copies-to"
 CALLBACK = _FHIR + "servicerequest-order-callback-phone-number"
 STATUS_REASON = _FHIR + "request-statusReason"
 BUSINESS_EVENT = _FHIR + "businessEvent"
@@ -45,6 +46,7 @@ DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 _AGENTS = ((10, "enterer"), (11, "verifier"), (12, "author"), (19, "performer"))
 _OPERATIONS = {"NW": "CREATE", "SC": "UPDATE", "OC": "CANCEL", "CA": "CANCEL"}
 _INTENTS = {"G": "reflex-order"}
+_TOGETHER = frozenset({"extension", "basedOn"})  # what ORC and OBR state together
 _RESULTED = frozenset({"F", "C"})  # OBR-25: there is a final result
 
 
@@ -74,12 +76,13 @@ def service_request(
         **(_of_orc(orc, context) if orc is not None else {}),
     )
     detail = _of_obr(obr, context) if obr is not None else {}
-    found |= {
-        name: [*found[name], *value] if name == "extension" and name in found else value
-        for name, value in detail.items()
-    }
-    if requester := _requester(orc, obr, context):
-        found["requester"] = requester
+    for name, value in detail.items():
+        if name in _TOGETHER and name in found:
+            found[name] = [*found[name], *(one for one in value if one not in found[name])]
+        else:
+            found[name] = value
+    if ordering := requester(orc, requested_by(orc, obr, context), context):
+        found["requester"] = ordering
     if "code" not in found and found.pop("orderDetail", None) and obr is not None:
         context.warn(obr, 46, "details of a service that is not named (OBR-4) are left out")
     for tq1 in order.all("TQ1"):
@@ -114,13 +117,15 @@ def requested_by(orc: Segment | None, obr: Segment | None, context: Context) -> 
     """The person who ordered: ORC-12, else OBR-16."""
     if orc is not None and orc.raw(12):
         contact = element(address=addresses(context, orc, 24))
-        return practitioner_of(context, orc.first(12), orc, 12, contact or None)
+        said, other = orc.first(12), obr.first(16) if obr is not None else None
+        if obr is not None and other and (said.text(1), said.text(2)) != (other.text(1), other.text(2)):
+            context.warn(obr, 16, "another person than ORC-12, who is taken for the one who ordered")
+        return practitioner_of(context, said, orc, 12, contact or None)
     return practitioner_of(context, obr.first(16), obr, 16) if obr is not None and obr.raw(16) else None
 
 
-def _requester(orc: Segment | None, obr: Segment | None, context: Context) -> Reference | None:
+def requester(orc: Segment | None, person: Reference | None, context: Context) -> Reference | None:
     """Who ordered, for the facility of ORC-21 if it is stated."""
-    person = requested_by(orc, obr, context)
     if orc is None or not orc.raw(21):
         return person
     more = element(address=addresses(context, orc, 22), telecom=telecoms(context, orc, 23))
@@ -135,6 +140,7 @@ def _of_orc(orc: Segment, context: Context) -> Element:
     place = codeable_concept(context, orc, 29, ORDER_TYPE)
     return element(
         meta=_security(orc, context),
+        basedOn=_parents(orc.first(8), context),
         requisition=ei_identifier(context, orc.first(4), "PGN", "placer-group"),
         authoredOn=ordered,
         locationCode=[place] if place else [],
@@ -148,13 +154,8 @@ def _of_orc(orc: Segment, context: Context) -> Element:
 
 def _of_obr(obr: Segment, context: Context) -> Element:
     context.use(obr, OBR_FIELDS)
-    parent = obr.first(29)
-    parents = [
-        ei_identifier(context, parent.part(1), "PLAC", "placer"),
-        ei_identifier(context, parent.part(2), "FILL", "filler"),
-    ]
     return element(
-        basedOn=[{"type": "ServiceRequest", "identifier": one} for one in parents if one],
+        basedOn=_parents(obr.first(29), context),
         priority=_priority(obr, context),
         code=codeable_concept(context, obr, 4),
         occurrenceDateTime=times.date_time(context, obr, 6),
@@ -162,12 +163,22 @@ def _of_obr(obr: Segment, context: Context) -> Element:
         orderDetail=codeable_concepts(context, obr, 46) + codeable_concepts(context, obr, 47),
         extension=[
             *_callback(obr, 17, context),
+            *({"url": COPIES_TO, "valueReference": person} for person in practitioners(context, obr, 28)),
             *(
                 {"url": SUPPORTING, "extension": [{"url": "concept", "valueCodeableConcept": info}]}
                 for info in codeable_concepts(context, obr, 13)
             ),
         ],
     )
+
+
+def _parents(eip: Value, context: Context) -> list[Element]:
+    """The numbers of the order that this one is part of (ORC-8, OBR-29)."""
+    numbers = (
+        ei_identifier(context, eip.part(1), "PLAC", "placer"),
+        ei_identifier(context, eip.part(2), "FILL", "filler"),
+    )
+    return [{"type": "ServiceRequest", "identifier": one} for one in numbers if one]
 
 
 def _of_tq1(tq1: Segment, context: Context) -> Element:

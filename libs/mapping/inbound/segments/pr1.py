@@ -40,12 +40,11 @@ def procedure(
         context.warn(pr1, 3, "no procedure: the segment is left out")
         return None
     identifier = ei_identifier(context, pr1.first(19), purpose="procedure")
-    parent = ei_identifier(context, pr1.first(25), purpose="procedure")
     performed = _performed(pr1, context)
     found = resource(
         "Procedure",
         identifier=[identifier] if identifier else [],
-        partOf=[{"type": "Procedure", "identifier": parent}] if parent else [],
+        partOf=_part_of(pr1, identifier, context, patient),
         status=_status(pr1, performed),
         category=codeable_concept(context, pr1, 6, table="0230"),
         code=code,
@@ -62,6 +61,15 @@ def procedure(
         **performed,
     )
     return context.put(found, identifier, (encounter or patient)["reference"], *code_key(code), pr1.text(5))
+
+
+def _part_of(pr1: Segment, own: Element | None, context: Context, patient: Reference) -> list[Reference]:
+    """PR1-25: the procedure that this one is part of, of which only the number need be known."""
+    parent = ei_identifier(context, pr1.first(25), purpose="procedure")
+    if parent is None or parent == own:
+        return []
+    found = resource("Procedure", identifier=[parent], status="unknown", subject=patient)
+    return [context.create(found, parent)]
 
 
 def _code(pr1: Segment, context: Context) -> Element:

@@ -10,23 +10,34 @@ from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
-from libs.mapping.inbound.datatypes.identifiers import assigner, cx_identifiers, ei_identifier, facility_uri
+from libs.mapping.inbound.datatypes.identifiers import assigner, ei_identifier, facility_uri
 from libs.mapping.inbound.datatypes.locations import location
 from libs.mapping.inbound.datatypes.names import human_names, spelled
 from libs.mapping.inbound.datatypes.organizations import organization
 from libs.mapping.inbound.datatypes.practitioners import practitioners
+from libs.mapping.inbound.datatypes.practitioners import role as role_in
 from libs.mapping.inbound.element import Element, concept, element, resource
+from libs.mapping.inbound.segments.nte import notes
 
 FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 19, 20, 24})
-PRD_FIELDS = frozenset({1, 2, 3, 4, 5, 7, 8})
+PRD_FIELDS = frozenset({1, 2, 3, 4, 5, 7, 10, 11, 13})
 _STATUS = {"A": "active", "P": "on-hold", "R": "revoked", "E": "completed"}  # table 0283
 _PRIORITY = {"S": "stat", "A": "asap", "R": "routine"}  # table 0280
 _REFERRAL = concept("http://snomed.info/sct", "3457005", "Patient referral")
 _REFERRED_TO, _REFERRED_BY = "RT", "RP"  # table 0286
 
 
-def referral(rf1: Segment, providers: Sequence[Segment], context: Context, subject: Subject) -> Reference:
-    """RF1 as a ServiceRequest; the providers (PRD) are who refers and who is referred to."""
+def referral(
+    rf1: Segment,
+    providers: Sequence[Segment],
+    context: Context,
+    subject: Subject,
+    comments: Sequence[Segment] = (),
+) -> Reference:
+    """RF1 as a ServiceRequest; the providers (PRD) are who refers and who is referred to.
+
+    `comments` are the notes (NTE) on the referral.
+    """
     context.use(rf1, FIELDS)
     numbers = [ei_identifier(context, rf1.first(field), purpose="referral") for field in (6, 11)]
     identifiers = [one for one in numbers if one]
@@ -52,7 +63,10 @@ def referral(rf1: Segment, providers: Sequence[Segment], context: Context, subje
             *(who for role, who in people if role == _REFERRED_TO),
         ],
         reasonCode=_reasons(rf1, context),
-        note=[{"text": text} for field in (24,) if (text := (rf1.text(field, 2) or rf1.text(field)).strip())],
+        note=[
+            *({"text": text} for text in [(rf1.text(24, 2) or rf1.text(24)).strip()] if text),
+            *notes(comments, context),
+        ],
     )
     if details := codeable_concepts(context, rf1, 4, table="0282"):
         if "code" in found:
@@ -64,12 +78,14 @@ def referral(rf1: Segment, providers: Sequence[Segment], context: Context, subje
 
 
 def provider(prd: Segment, context: Context) -> Reference | None:
-    """PRD as a Practitioner, None when it names nobody."""
+    """PRD as a Practitioner, in a role for the organization of PRD-10; None when it names nobody."""
     context.use(prd, PRD_FIELDS)
+    more = element(address=addresses(context, prd, 11), telecom=telecoms(context, prd, 13))
+    facility = organization(context, prd, 10, **more)
     names, numbers = human_names(context, prd, 2), _numbers(prd, context)
     place = location(context, prd, 4)
     if not names and not numbers:
-        return place
+        return facility or place
     found = resource(
         "Practitioner",
         identifier=numbers,
@@ -77,7 +93,8 @@ def provider(prd: Segment, context: Context) -> Reference | None:
         address=addresses(context, prd, 3),
         telecom=telecoms(context, prd, 5),
     )
-    return context.put(found, numbers[0] if numbers else None, context.facility, spelled(names))
+    person = context.put(found, numbers[0] if numbers else None, context.facility, spelled(names))
+    return role_in(context, person, None, facility) if facility else person
 
 
 def _numbers(prd: Segment, context: Context) -> list[Element]:
@@ -90,7 +107,7 @@ def _numbers(prd: Segment, context: Context) -> list[Element]:
         )
         for value in prd.repetitions(7)
         if (number := value.text(1).strip())
-    ] or cx_identifiers(context, prd, 8, "provider")
+    ]
 
 
 def _reasons(rf1: Segment, context: Context) -> list[Element]:

@@ -78,7 +78,11 @@ def _request(
         subject=subject.patient,
         encounter=subject.encounter,
         authoredOn=times.date_time(context, ordered, 9) if ordered is not None else None,
-        requester=orc.requested_by(ordered, None, context) or practitioner(context, rx, fields[11]),
+        requester=orc.requester(
+            ordered,
+            orc.requested_by(ordered, None, context) or practitioner(context, rx, fields[11]),
+            context,
+        ),
         performer=_performer(order, context),
         reasonCode=codeable_concepts(context, rx, 27)
         if rx.name == "RXE"

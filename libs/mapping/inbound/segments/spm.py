@@ -12,6 +12,7 @@ from libs.mapping.inbound.datatypes.numbers import quantity
 from libs.mapping.inbound.datatypes.practitioners import practitioner
 from libs.mapping.inbound.element import Element, element, resource
 from libs.mapping.inbound.order_numbers import Numbers
+from libs.mapping.inbound.segments.nte import notes
 from libs.mapping.inbound.structure import Order
 from libs.terminology.concept_map import concept_map
 
@@ -37,7 +38,10 @@ def specimens(order: Order, numbers: Numbers, context: Context, patient: Referen
     """
     if order.specimens:
         of_obr = _of_obr(order, context)
-        return [specimen(spm, numbers, context, patient, of_obr) for spm in order.specimens]
+        found = [specimen(spm, numbers, context, patient, of_obr) for spm in order.specimens]
+        for spm, reference in zip(order.specimens, found, strict=True):
+            context.describe(reference, note=notes(order.specimen_notes[spm.position], context))
+        return found
     obr = order.detail
     if obr is None or obr.name != "OBR" or obr.text(24).strip() in IMAGING:
         return []

@@ -35,7 +35,7 @@ def supply_request(order: Order, numbers: Numbers, context: Context, subject: Su
         quantity={"value": amount if amount is not None else Decimal(1)} | units(context, rqd, 6),
         occurrenceDateTime=times.date_time(context, rqd, 10),
         authoredOn=times.date_time(context, order.orc, 9) if order.orc is not None else None,
-        requester=orc.requested_by(order.orc, None, context),
+        requester=orc.requester(order.orc, orc.requested_by(order.orc, None, context), context),
         deliverTo=subject.patient,
     )
     return context.put(found, numbers.request, *numbers.key)
@@ -70,7 +70,7 @@ def nutrition_order(order: Order, numbers: Numbers, context: Context, subject: S
         patient=subject.patient,
         encounter=subject.encounter,
         dateTime=ordered,
-        orderer=orc.requested_by(order.orc, None, context),
+        orderer=orc.requester(order.orc, orc.requested_by(order.orc, None, context), context),
         **what,
     )
     if ordered is None:
