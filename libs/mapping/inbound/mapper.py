@@ -96,8 +96,8 @@ def map_message(message: Message, config: MappingConfig) -> Mapped:
         for entry in context.entries()
         if entry.resource["resourceType"] not in _SHARED
     ]
-    header = msh.message_header(message.header, message.first("SFT"), context, focus)
-    msh.provenance(message.header, context, message.first("EVN"), targets, header)
+    header = msh.message_header(context, focus)
+    msh.provenance(context, targets, header)
     entries = context.entries()
     if has_control_characters(message):
         context.warn(message.header, None, "control characters, which no text in FHIR may hold, are marked")

@@ -13,14 +13,17 @@ from libs.mapping.inbound.datatypes.identifiers import TYPE_SYSTEM, cx_identifie
 from libs.mapping.inbound.datatypes.names import human_names, spelled
 from libs.mapping.inbound.datatypes.numbers import positive_integer
 from libs.mapping.inbound.datatypes.organizations import organization, organization_of
-from libs.mapping.inbound.element import DATA_ABSENT, Element, coding, concept, element, resource
+from libs.mapping.inbound.datatypes.practitioners import practitioners
+from libs.mapping.inbound.element import DATA_ABSENT, Element, absent, coding, concept, element, resource
 from libs.mapping.inbound.segments.nk1 import RELATIONSHIP
 from libs.mapping.inbound.segments.pid import SEX
 
-FIELDS = frozenset({1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 13, 15, 16, 17, 18, 19, 22, 35, 36, 43, 49})
+FIELDS = frozenset({1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 13, 15, 16, 17, 18, 19, 22, 29, 30, 35, 36, 43, 49})
 IN2_FIELDS = frozenset({6, 8, 10, 61, 63, 72})
+PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 US_MEDICARE = "http://hl7.org/fhir/sid/us-medicare"
 COVERAGE_CLASS = "http://terminology.hl7.org/CodeSystem/coverage-class"
+_PATIENT_IS_INSURED = "01"  # IN2-72, table 0344
 _SELF = frozenset({"SEL", "18", "SELF", "S"})
 
 
@@ -45,9 +48,27 @@ def coverage(in1: Segment, in2: Segment | None, context: Context, patient: Refer
         class_=_classes(in1),
         order=positive_integer(in1.text(22)),
     )
-    return context.put(
+    written = context.put(
         found, None, patient["reference"], in1.text(2), in1.text(3), in1.text(4), policy or in1.text(49)
     )
+    if in1.raw(30):
+        _verification(in1, context, written)
+    return written
+
+
+def _verification(in1: Segment, context: Context, target: Reference) -> None:
+    """IN1-29 and IN1-30: when and by whom the coverage was verified."""
+    people = practitioners(context, in1, 30)
+    if not people:
+        return
+    found = resource(
+        "Provenance",
+        target=[target],
+        occurredDateTime=times.date_time(context, in1, 29),
+        _recorded=absent("unknown"),
+        agent=[{"type": concept(PARTICIPANT, "verifier"), "who": person} for person in people],
+    )
+    context.put(found, None, target["reference"], "verification", in1.text(29), merge=False)
 
 
 def _relationship(in1: Segment, in2: Segment | None, context: Context) -> Element | None:
@@ -101,7 +122,8 @@ def _employer(in1: Segment, context: Context) -> Reference | None:
 
 
 def _subscriber(in1: Segment, in2: Segment | None, context: Context, patient: Reference) -> Reference | None:
-    if in1.text(17).strip().upper() in _SELF:
+    stated = in1.text(17).strip().upper()
+    if stated in _SELF or (not stated and in2 is not None and in2.text(72).strip() == _PATIENT_IS_INSURED):
         return patient
     names = human_names(context, in1, 16)
     if not names:

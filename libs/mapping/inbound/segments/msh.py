@@ -1,4 +1,4 @@
-"""MSH -> MessageHeader, Provenance.
+"""MSH, EVN -> MessageHeader, Provenance.
 
 Source: v2-to-FHIR IG 1.0.0, MSH[MessageHeader], MSH[Provenance-Source], MSH[Provenance-Transformation].
 One Provenance a message says both where it came from and what turned it into FHIR.
@@ -15,6 +15,7 @@ from libs.mapping.inbound.datatypes.locations import named_location
 from libs.mapping.inbound.datatypes.organizations import organization, organization_of_hd
 from libs.mapping.inbound.datatypes.practitioners import practitioners
 from libs.mapping.inbound.element import Element, absent, coding, concept, element, resource
+from libs.mapping.inbound.segments import sft
 from libs.terminology.concept_map import concept_map
 
 FIELDS = frozenset({3, 4, 5, 6, 7, 9, 10, 11, 12, 18, 22, 23, 24, 25})
@@ -29,10 +30,9 @@ ENGINE = "EHRConnect"
 MAPPING_VERSION = "1"  # raised when the same message gives another result
 
 
-def message_header(
-    msh: Segment, sft: Segment | None, context: Context, focus: Sequence[Reference]
-) -> Reference:
+def message_header(context: Context, focus: Sequence[Reference]) -> Reference:
     """MSH[MessageHeader] and SFT[MessageHeader]: what was sent, by whom, to whom, about what (`focus`)."""
+    msh, software = context.message.header, context.message.first("SFT")
     context.use(msh, FIELDS | TRANSPORT)
     event = msh.text(9, 2).strip()
     kind = "^".join(part for component in (1, 2, 3) if (part := msh.text(9, component).strip()))
@@ -43,16 +43,14 @@ def message_header(
         destination=_destination(msh, context),
         sender=organization_of_hd(context, msh.first(4)),
         responsible=organization(context, msh, 22),
-        source=_source(msh, context) | (_software(sft, context) if sft is not None else {}),
+        source=_source(msh, context) | (sft.source(software) if software is not None else {}),
         focus=list(focus),
     )
     return context.put(header, None, *_message_key(msh), merge=False)
 
 
 def provenance(
-    msh: Segment,
     context: Context,
-    evn: Segment | None,
     targets: Sequence[Reference],
     header: Reference,
 ) -> Reference:
@@ -60,6 +58,8 @@ def provenance(
 
     The message itself is linked by its control id, not copied. Without resources it is about the header.
     """
+    message = context.message
+    msh, evn = message.header, message.first("EVN")
     recorded = times.instant(context, msh, 7) if msh.text(7) else None
     found = resource(
         "Provenance",
@@ -68,6 +68,10 @@ def provenance(
         activity=concept(ACTIVITY, "v2-fhir-transformation"),
         agent=[
             {"type": concept(PARTICIPANT, "author"), "who": _author(msh, context)},
+            *(
+                {"type": concept(PARTICIPANT, "composer"), "who": sft.device(one, context)}
+                for one in message.all("SFT")
+            ),
             {
                 "type": concept(PARTICIPANT, "assembler"),
                 "who": {"display": f"{ENGINE} mapping {MAPPING_VERSION}"},
@@ -84,7 +88,6 @@ def provenance(
     return context.put(found, None, *_message_key(msh), merge=False)
 
 
-SFT_FIELDS = frozenset({2, 3})
 EVN_FIELDS = frozenset({1, 2, 4, 5, 6, 7})
 EVENT_REASON = concept_map("0062", "EventReason")
 
@@ -115,12 +118,6 @@ def _source(msh: Segment, context: Context) -> Element:
     endpoint = _endpoint(address, context) or _endpoint(sender, context)
     found = element(name=name or software, software=software, endpoint=endpoint)
     return found if endpoint else found | {"_endpoint": absent("unknown")}
-
-
-def _software(sft: Segment, context: Context) -> Element:
-    """SFT[MessageHeader]: the product and its version."""
-    context.use(sft, SFT_FIELDS)
-    return element(software=sft.text(3).strip(), version=sft.text(2).strip())
 
 
 def _destination(msh: Segment, context: Context) -> list[Element]:

@@ -13,7 +13,7 @@ from libs.mapping.inbound.datatypes.codes import code_text, codeable_concept, co
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
 from libs.mapping.inbound.datatypes.identifiers import TYPE_SYSTEM, cx_identifiers, ei_identifier
 from libs.mapping.inbound.datatypes.numbers import quantity
-from libs.mapping.inbound.datatypes.organizations import organization
+from libs.mapping.inbound.datatypes.organizations import organization, organization_of
 from libs.mapping.inbound.datatypes.practitioners import practitioner_of, practitioners
 from libs.mapping.inbound.datatypes.practitioners import role as role_in
 from libs.mapping.inbound.datatypes.timing import priority, timing_of_tq1
@@ -92,7 +92,7 @@ def service_request(
     if comments := notes(order.notes, context):
         found["note"] = [*found.get("note", []), *comments]
     request = context.put(found, numbers.request, *numbers.key)
-    if orc is not None and any(orc.raw(field) for field in PROVENANCE_FIELDS):
+    if orc is not None:
         event(order, context, request)
     return request
 
@@ -117,10 +117,7 @@ def requested_by(orc: Segment | None, obr: Segment | None, context: Context) -> 
     """The person who ordered: ORC-12, else OBR-16."""
     if orc is not None and orc.raw(12):
         contact = element(address=addresses(context, orc, 24))
-        said, other = orc.first(12), obr.first(16) if obr is not None else None
-        if obr is not None and other and (said.text(1), said.text(2)) != (other.text(1), other.text(2)):
-            context.warn(obr, 16, "another person than ORC-12, who is taken for the one who ordered")
-        return practitioner_of(context, said, orc, 12, contact or None)
+        return practitioner_of(context, orc.first(12), orc, 12, contact or None)
     return practitioner_of(context, obr.first(16), obr, 16) if obr is not None and obr.raw(16) else None
 
 
@@ -201,15 +198,22 @@ def _performers(order: Order, context: Context) -> list[Reference]:
 
 
 def event(order: Order, context: Context, target: Reference) -> None:
-    """ORC[Provenance]: who entered, verified and did what the ORC states, when it names somebody."""
+    """ORC[Provenance]: who entered, verified and did what the ORC states, when it names somebody.
+
+    Also those who ordered, where more are named than a requester has room for (ORC-21 again, OBR-16).
+    """
     orc = order.orc
     if orc is None:
+        return
+    others = _more_authors(orc, order.detail, context)
+    if not others and not any(orc.raw(field) for field in PROVENANCE_FIELDS):
         return
     agents = [
         {"type": concept(PARTICIPANT, kind), "who": person}
         for field, kind in _AGENTS
         for person in practitioners(context, orc, field)
     ]
+    agents += [{"type": concept(PARTICIPANT, "author"), "who": one} for one in others]
     if not agents:
         return
     context.use(orc, PROVENANCE_FIELDS)
@@ -226,6 +230,23 @@ def event(order: Order, context: Context, target: Reference) -> None:
     if recorded is None:
         found["_recorded"] = absent("unknown")
     context.put(found, None, target["reference"], control, orc.text(9), context.control_id, merge=False)
+
+
+def _more_authors(orc: Segment, detail: Segment | None, context: Context) -> list[Reference]:
+    """The facilities of ORC-21 after the first, and the people of OBR-16 if they are not those of ORC-12."""
+    more = [organization_of(context, xon, orc, 21) for xon in orc.repetitions(21)[1:]]
+    if detail is not None and detail.name == "OBR" and orc.raw(12) and detail.raw(16):
+        known = {_who(xcn) for xcn in orc.repetitions(12)}
+        more += [
+            practitioner_of(context, xcn, detail, 16)
+            for xcn in detail.repetitions(16)
+            if _who(xcn) not in known
+        ]
+    return [one for one in more if one]
+
+
+def _who(xcn: Value) -> tuple[str, str]:
+    return xcn.text(1).strip(), xcn.text(2).strip().casefold()
 
 
 def _identifiers(
