@@ -252,7 +252,7 @@ def test_what_fails_is_tried_three_times_and_then_a_dead_letter_that_can_be_repl
     with psycopg.connect(fresh_postgres_url) as connection:
         connection.execute("DROP TRIGGER refuse ON fhir_resource")
     with transaction(transformer.pool, "default") as connection:
-        lane, envelope = messages.replay(connection, "default", letter[0], datetime.now(UTC))
+        lane, envelope = messages.replay(connection, "default", letter[0])
     transformer.again(envelope)
 
     assert lane == to_do(message, 0.0)[0]
