@@ -33,8 +33,9 @@ def part_of(kind: str, element: str, item: Any) -> str:
     parts = _PARTS[kind, element]
     if not isinstance(item, dict):
         return MAIN
-    mark = _MARK.fullmatch(str(item.get("id", "")))
-    return mark[1] if mark and mark[1] in parts.marks else parts.by_content(item)
+    if "id" in item and (mark := _MARK.fullmatch(str(item["id"]))) and mark[1] in parts.marks:
+        return mark[1]
+    return parts.by_content(item)
 
 
 def as_part(kind: str, element: str, part: str, items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from libs.fhir.bundle import Entry
 from libs.fhir.json import dumps, loads
 from libs.store.identity import Identifier, NotWritable, Target, condition_of, id_in, identifiers
 from libs.store.merge import Resource, amended, dropped, merge, same
+from libs.store.merged import may_be_replaced, replaced_by, states_replacement, without_links_to
 
 Outcome = Literal["created", "updated", "unchanged"]
 Place = tuple[str, str]  # type, id
@@ -176,10 +177,22 @@ class Batch:
             return self._at(target.type, target.id)
         owner = self.owners.get(target.identifier) if target.identifier else None
         if owner is not None:
-            return self._at(target.type, owner)
+            named = self._at(target.type, owner)
+            return named if states_replacement(request.entry.resource) else self._survivor(named)
         state = self._at(target.type, self._free_id(target.type, request.entry.full_url))
         if target.identifier:
             self.owners[target.identifier] = state.id
+        return state
+
+    def _survivor(self, state: State) -> State:
+        """The patient that `state` was merged into, and that one in turn; else `state`."""
+        passed = {state.id}
+        while (place := successor(state)) is not None and place[1] not in passed:
+            other = self._states.get(place)
+            if other is None or not other.exists:
+                break
+            passed.add(other.id)
+            state = other
         return state
 
     def _at(self, kind: str, resource_id: str) -> State:
@@ -204,6 +217,11 @@ class Batch:
         if existed and entry_hash == state.entry_hash:  # to say a thing twice is to say it once
             return self._written(state, "unchanged")
         stated = _body(loads(text) if request.linked else entry.resource)
+        if existed and entry.merge and "link" in stated and state.type == "Patient":
+            links = without_links_to(f"Patient/{state.id}", stated)
+            if states_replacement(stated) and not states_replacement(links):
+                return self._written(state, "unchanged")  # the two are one already
+            stated = links
         before = _stored_body(state) if existed else {}
         body = merge(before, stated, entry.remove, entry.keep) if existed and entry.merge else stated
         if existed and same(before, body):
@@ -224,9 +242,7 @@ class Batch:
             link = found[1].decode()
             place = places.get(link)
             if place is None and not link.startswith("urn:"):
-                condition = _condition(link)
-                owner = self.owners.get(condition)
-                place = f"{condition[0]}/{owner}" if owner else None
+                place = self._place_of(_condition(link))
             if place is None:
                 raise NotWritable(f"a reference in {request.target.type} names nothing that is known")
             return b'"reference":"%s"' % place.encode()
@@ -237,6 +253,13 @@ class Batch:
 
         text = _REFERENCE.sub(reference, request.text)
         return _URL.sub(url, text) if b'"url":"urn:uuid:' in text else text
+
+    def _place_of(self, condition: Identifier) -> str | None:
+        owner = self.owners.get(condition)
+        state = self._states.get((condition[0], owner)) if owner else None
+        if state is not None:
+            owner = self._survivor(state).id
+        return f"{condition[0]}/{owner}" if owner else None
 
     def _supersede(self, state: State, body: Resource) -> None:
         """Make `body` the next version of the resource."""
@@ -263,6 +286,11 @@ class Batch:
     def _written(self, state: State, outcome: Outcome, gone: tuple[str, ...] = ()) -> Written:
         assert state.last_updated is not None  # noqa: S101  # it has a version
         return Written(state.type, state.id, state.version, outcome, state.content, state.last_updated, gone)
+
+
+def successor(state: State) -> Place | None:
+    """The patient that this one was merged into."""
+    return replaced_by(_stored_body(state)) if may_be_replaced(state.type, state.content) else None
 
 
 class VersionMismatch(NotWritable):

@@ -14,9 +14,10 @@ from psycopg import Connection
 
 from libs.fhir.bundle import Entry
 from libs.store import identity, index_rows, rows
-from libs.store.batch import Batch, Place, Request, Written, read
+from libs.store.batch import Batch, Place, Request, State, Written, read, successor
 from libs.store.engine import translated
 from libs.store.heirs import name_heirs
+from libs.store.merged import replaced_by
 
 __all__ = ["Written", "amend", "apply"]
 
@@ -41,7 +42,7 @@ def apply(
         while len(written) < len(requests):
             rest = requests[len(written) :]
             owners = identity.find(connection, org, {i for one in rest for r in one for i in r.wanted})
-            states = rows.fetch(connection, org, _places(rest, owners))
+            states = _with_survivors(connection, org, rows.fetch(connection, org, _places(rest, owners)))
             batch = Batch(now, owners, states, if_match or {})
             written += _applied(batch, rest)
             _save(connection, org, batch, now)
@@ -106,7 +107,23 @@ def _places(requests: Sequence[Sequence[Request]], owners: Mapping[identity.Iden
         for candidate in (target.id, owner, identity.id_in(request.entry.full_url)):
             if candidate is not None:
                 places.add((target.type, candidate))
+        for identifier in request.conditions:  # a patient may have been merged
+            if identifier[0] == "Patient" and identifier in owners:
+                places.add(("Patient", owners[identifier]))
+        if target.type == "Patient" and (place := replaced_by(request.entry.resource)) is not None:
+            places.add(place)
     return places
+
+
+def _with_survivors(connection: Connection[Any], org: str, states: list[State]) -> list[State]:
+    """The states, and those of the patients that some of them were merged into."""
+    known = {(state.type, state.id) for state in states}
+    new = states
+    while merged := {place for state in new if (place := successor(state)) is not None} - known:
+        new = rows.fetch(connection, org, merged)
+        known |= merged
+        states = [*states, *new]
+    return states
 
 
 def _save(connection: Connection[Any], org: str, batch: Batch, now: datetime) -> None:
