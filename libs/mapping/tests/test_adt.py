@@ -342,6 +342,38 @@ def test_messages_that_say_nothing_about_anybody_are_refused() -> None:
         mapped(MSH.format(kind="Slipped content", control="1"), PID)
 
 
+def test_a_visit_that_nothing_names_is_open_only_by_an_event_of_its_own() -> None:
+    nameless = "PV1|1|I|W1"
+    result = [MSH.format(kind="ORU^R01", control="O-1"), PID, nameless, "OBR|1||F1|718-7^Hb^LN"]
+
+    statuses = [only(mapped(*event(code, PID, nameless)), "Encounter")["status"] for code in ("A01", "A31")]
+
+    assert [*statuses, only(mapped(*result), "Encounter")["status"]] == ["in-progress", "unknown", "unknown"]
+
+
+def test_a_severity_that_tells_nothing_of_the_risk_ends_what_was_known_of_it() -> None:
+    severe, moderate = (
+        next(
+            entry
+            for entry in mapped(*event("A08", PID, f"AL1|1|DA|7980^Penicillin^RXNORM|{code}|Hives")).entries
+            if entry.resource["resourceType"] == "AllergyIntolerance"
+        )
+        for code in ("SV", "MO")
+    )
+
+    assert (severe.resource["criticality"], severe.remove) == ("high", ())
+    assert ("criticality" in moderate.resource, moderate.remove) == (False, ("criticality",))
+
+
+def test_a_diagnosis_that_is_confirmed_stays_one_condition() -> None:
+    admitting, working = (
+        only(mapped(*event("A08", PID, PV1, f"DG1|1||E11^Diabetes^I10|||{use}")), "Condition")["id"]
+        for use in "AW"
+    )
+
+    assert admitting == working
+
+
 def test_the_report_tells_what_was_used_and_what_was_not() -> None:
     found = mapped(*event("A04", PID + "||||||||||||||||||||||||XX", "ZPI|1|blue", "AL1|1|QQ|1^Nuts"))
 

@@ -176,7 +176,7 @@ def _visit(
     identifier, key = pv1.identity(stated, group.first("PID"), context, patient["reference"])
     own_url = _own_url(identifier, key, context)
     pv2 = next((one for one in rest if one.name == "PV2"), None)
-    found = pv1.encounter(stated, pv2, context, patient, account)
+    found = pv1.encounter(stated, pv2, context, patient, account=account, key=key)
     if participants := [one.participant() for one in parts]:
         found["participant"] = [*found.get("participant", []), *participants]
     diagnoses = [

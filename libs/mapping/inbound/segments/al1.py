@@ -39,7 +39,9 @@ def allergy(al1: Segment, context: Context, patient: Reference) -> Reference | N
         onsetDateTime=times.date_time(context, al1, 6),
         reaction=_reactions(al1, context, context.code(SEVERITY, severity, al1, 4)),
     )
-    return context.put(found, None, patient["reference"], *code_key(code))
+    # MO and MI say how severe the reaction was and nothing of the risk: what was known of it is outdated.
+    outdated = ("criticality",) if severity and "criticality" not in found else ()
+    return context.put(found, None, patient["reference"], *code_key(code), remove=outdated)
 
 
 def _reactions(al1: Segment, context: Context, severity: str | None) -> list[Element]:

@@ -49,13 +49,8 @@ def condition(
         recordedDate=asserted,
         asserter=practitioner(context, dg1, 16),
     )
-    return context.put(
-        found,
-        identifier,
-        (encounter or patient)["reference"],
-        *code_key(code),
-        dg1.text(6).strip(),
-    )
+    # Admitting, working and final (DG1-6) are uses that a visit makes of one condition.
+    return context.put(found, identifier, (encounter or patient)["reference"], *code_key(code))
 
 
 def _due_to(dg1: Segment, own: Element | None, context: Context, patient: Reference) -> list[Element]:

@@ -114,14 +114,20 @@ UPDATES |= frozenset({"A18", "A34", "A35", "A36", "A40", "A41", "A42", "A43", "A
 
 
 def encounter(
-    pv1: Segment, pv2: Segment | None, context: Context, subject: Reference, account: Reference | None
+    pv1: Segment,
+    pv2: Segment | None,
+    context: Context,
+    subject: Reference,
+    *,
+    account: Reference | None,
+    key: tuple[str, ...],
 ) -> Element:
-    """PV1[Encounter] and PV2[Encounter]."""
+    """PV1[Encounter] and PV2[Encounter]; `key` is that of `identity`."""
     context.use(pv1, FIELDS)
     found = resource(
         "Encounter",
         identifier=identifiers(pv1, context),
-        status=status(pv1, context),
+        status=status(pv1, context, key),
         class_=coding_of(context, pv1, 2, CLASS) or UNKNOWN_CLASS,
         type=codeable_concepts(context, pv1, 4, ADMISSION_TYPE)
         + codeable_concepts(context, pv1, 18, table="0018"),
@@ -137,12 +143,18 @@ def encounter(
     return _with_pv2(found, pv2, context) if pv2 is not None else found
 
 
-def status(pv1: Segment, context: Context) -> str:
-    """Where the visit stands: by the event that cancels or plans it, else by its end, else by PV1-2."""
+def status(pv1: Segment, context: Context, key: tuple[str, ...]) -> str:
+    """Where the visit stands: by the event that cancels or plans it, else by its end, else by PV1-2.
+
+    Of a visit that nothing names (`key` is the message's own) only an event of the visit itself tells: a
+    result or an update would leave it open for ever.
+    """
     if decided := _STATUS_OF_EVENT.get(context.event) if context.is_adt else None:
         return decided
     if pv1.text(45):
         return "finished"
+    if key[:1] == ("message",) and (not context.is_adt or context.event in UPDATES):
+        return "unknown"
     return context.code(STATUS, pv1.text(2).strip(), pv1, 2) or "unknown"
 
 
