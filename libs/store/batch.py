@@ -3,29 +3,22 @@
 A later transaction sees what an earlier one did. Nothing here talks to the database.
 """
 
-import re
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import blake2b
 from typing import Literal
 from uuid import UUID
 
-from libs.fhir.bundle import Entry
 from libs.fhir.json import dumps, loads
-from libs.store.identity import Identifier, NotWritable, Target, condition_of, id_in, identifiers
+from libs.store.identity import Identifier, NotWritable, id_in, identifiers
 from libs.store.merge import Resource, amended, dropped, merge, same
 from libs.store.merged import may_be_replaced, replaced_by, states_replacement, without_links_to
+from libs.store.request import Request, fingerprint, resolved
 
 Outcome = Literal["created", "updated", "unchanged"]
 Place = tuple[str, str]  # type, id
-
-# The references that are to be resolved: to another entry of the transaction, or by a condition. Two
-# expressions, because each begins with a text to look for, and an alternative does not.
-_REFERENCE = re.compile(rb'"reference":"(urn:uuid:[^"\\]+|[A-Z][A-Za-z]+\?[^"\\]+)"')
-_URL = re.compile(rb'"url":"(urn:uuid:[^"\\]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +58,6 @@ class State:
     @property
     def exists(self) -> bool:
         return self.version > 0 and not self.deleted
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """An entry, read once."""
-
-    entry: Entry
-    target: Target
-    text: bytes  # the resource as JSON
-    linked: bool  # whether it has links to be resolved
-    conditions: tuple[Identifier, ...]  # of its conditional references
-
-    @property
-    def wanted(self) -> set[Identifier]:
-        """The identifiers whose owners have to be known."""
-        wanted = identifiers(self.entry.resource) | set(self.conditions)
-        return wanted | {self.target.identifier} if self.target.identifier else wanted
-
-
-def read(entry: Entry, target: Target) -> Request:
-    """The entry with its open references found. Raises NotWritable."""
-    text = dumps(entry.resource)
-    conditions: tuple[Identifier, ...] = ()
-    if b"?" in text:
-        links = (found.decode() for found in _REFERENCE.findall(text))
-        conditions = tuple(_condition(link) for link in links if not link.startswith("urn:"))
-    return Request(entry, target, text, bool(conditions) or b'"urn:uuid:' in text, conditions)
 
 
 class Batch:
@@ -212,8 +178,8 @@ class Batch:
         if existed and request.target.only_if_none:
             return self._written(state, "unchanged")
         entry = request.entry
-        text = self._resolved(request, places)
-        entry_hash = _fingerprint(entry, text)
+        text = resolved(request, places, self._place_of)
+        entry_hash = fingerprint(entry, text)
         if existed and entry_hash == state.entry_hash:  # to say a thing twice is to say it once
             return self._written(state, "unchanged")
         stated = _body(loads(text) if request.linked else entry.resource)
@@ -232,27 +198,6 @@ class Batch:
         if not existed:
             return self._written(state, "created")
         return self._written(state, "updated", dropped(before, body))
-
-    def _resolved(self, request: Request, places: Mapping[str, str]) -> bytes:
-        """The resource's JSON with every link in its final form."""
-        if not request.linked:
-            return request.text
-
-        def reference(found: re.Match[bytes]) -> bytes:
-            link = found[1].decode()
-            place = places.get(link)
-            if place is None and not link.startswith("urn:"):
-                place = self._place_of(_condition(link))
-            if place is None:
-                raise NotWritable(f"a reference in {request.target.type} names nothing that is known")
-            return b'"reference":"%s"' % place.encode()
-
-        def url(found: re.Match[bytes]) -> bytes:
-            place = places.get(found[1].decode())
-            return b'"url":"%s"' % place.encode() if place else found[0]
-
-        text = _REFERENCE.sub(reference, request.text)
-        return _URL.sub(url, text) if b'"url":"urn:uuid:' in text else text
 
     def _place_of(self, condition: Identifier) -> str | None:
         owner = self.owners.get(condition)
@@ -301,18 +246,6 @@ def new_id() -> str:
     """A UUID of version 7: later ones sort behind earlier ones, to the millisecond."""
     value = (time.time_ns() // 1_000_000) << 80 | 7 << 76 | secrets.randbits(76)
     return str(UUID(int=value & ~(0b11 << 62) | 0b10 << 62))
-
-
-def _condition(reference: str) -> Identifier:
-    kind, _, query = reference.partition("?")
-    return condition_of(kind, query)
-
-
-def _fingerprint(entry: Entry, text: bytes) -> int:
-    """What the entry asks for, as a number that fits a column."""
-    asked = repr((entry.merge, entry.remove, entry.keep)).encode()
-    digest = blake2b(text + asked, digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
 
 
 def _stored_body(state: State) -> Resource:

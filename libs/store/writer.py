@@ -14,10 +14,11 @@ from psycopg import Connection
 
 from libs.fhir.bundle import Entry
 from libs.store import identity, index_rows, rows
-from libs.store.batch import Batch, Place, Request, State, Written, read, successor
+from libs.store.batch import Batch, Place, State, Written, successor
 from libs.store.engine import translated
 from libs.store.heirs import name_heirs
 from libs.store.merged import replaced_by
+from libs.store.request import Request, read
 
 __all__ = ["Written", "amend", "apply"]
 
