@@ -25,11 +25,12 @@ class Numbers:
     request: Element | None  # the identifier that finds the order again; None: `key` does
     key: tuple[str, ...]  # of the order, when no identifier finds it
     report: tuple[str, ...]  # of its report
+    others: tuple[Element, ...] = ()  # of the OBR, where the ORC has another one
 
     @property
     def identifiers(self) -> list[Element]:
-        """Placer, then filler number."""
-        return [number for number in (self.placer, self.filler) if number]
+        """Placer, then filler number, then those that the ORC overrules."""
+        return [number for number in (self.placer, self.filler, *self.others) if number]
 
 
 def order_numbers(orders: Sequence[Order], context: Context, patient: str) -> list[Numbers]:
@@ -69,6 +70,7 @@ def order_numbers(orders: Sequence[Order], context: Context, patient: str) -> li
                 by_itself,
                 own if usable else (*own, *service, *again),
                 (*base, patient if not _authoritative(order) else "", *service, *again),
+                _overruled(order, placer, filler, context),
             )
         )
     return found
@@ -80,6 +82,20 @@ def _number(order: Order, field: int, kind: str, purpose: str, context: Context)
         if number is not None:
             return number
     return None
+
+
+def _overruled(
+    order: Order, placer: Element | None, filler: Element | None, context: Context
+) -> tuple[Element, ...]:
+    """The numbers of an OBR that are not those of its ORC."""
+    obr = order.detail
+    if order.orc is None or obr is None or obr.name != "OBR":
+        return ()
+    stated = (
+        (placer, ei_identifier(context, obr.first(2), "PLAC", "placer")) if obr.raw(2) else (None, None),
+        (filler, ei_identifier(context, obr.first(3), "FILL", "filler")) if obr.raw(3) else (None, None),
+    )
+    return tuple(own for taken, own in stated if taken and own and own["value"] != taken["value"])
 
 
 def _value(number: Element | None) -> tuple[str, str]:

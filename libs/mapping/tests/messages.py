@@ -38,6 +38,24 @@ ORU = [
     "SPM|1|S55&LAB||BLD^Blood^HL70487|||||||||||||20260310084000|20260310085000",
 ]
 
+# What insurance, access and allergies are stated with, and acts that are part of others.
+RICH = [
+    MSH.format(kind="ADT^A08^ADT_A01", control="A-2"),
+    "SFT|Acme|2.4|Scribe|77||20250101",
+    PID,
+    "NTE|1||Hard of hearing",
+    "ARV|1|A|DEM",
+    PV1,
+    "IAM|1|FA|P1^Peanut^L|||A|A-77^NORTH||||||20260301|Okafor^Emeka|SPO||C||||||9001^Smith^Adam",
+    "IAR|R1^Rash^L|MI|AL|Cream",
+    "DG1|1||K25^Ulcer^I10||20260310|A||||||||||||||D2|A|D1",
+    "PR1|1||B^Biopsy^L||20260310|||||||||||||||2||||||1",
+    "GT1|1|G-1|Okafor^Emeka||||||||SPO|123|||||||E-5||Okafor Ltd",
+    "IN1|1|GOLD|C-9|Alpine Insurance||||||||||||Okafor^Emeka|SPO||||||||||||20260301|77^Huber^Eva",
+    "IN3|1|CERT-3^^^ALPINE|||||||20260310|20260320|||||||||||Ada Gruber",
+    "AUT||C-9|Alpine Insurance|20260310|20260410|AUTH-1||||20260309",
+]
+
 
 def segment(name: str, fields: dict[int, str]) -> str:
     """A segment of these fields by number."""

@@ -12,7 +12,8 @@ from libs.mapping.tests.messages import PID, event, mapped, segment
 
 # The segments that have maps, in messages that map them.
 MESSAGES = {
-    "ADT^A01": "EVN PID PD1 NK1 PV1 PV2 DB1 ROL AL1 IAM DG1 PR1 PRT GT1 IN1 IN2 ACC PDA RF1",
+    "ADT^A01": "EVN PID PD1 NK1 PV1 PV2 DB1 ROL AL1 IAM IAR NTE DG1 PR1 PRT GT1 IN1 IN2 IN3 AUT ACC PDA RF1",
+    "ADT^A08": "PID ARV NTE PV1",
     "ADT^A40": "PID MRG PV1",
     "ADT^A41": "PID MRG",
     "ADT^A45": "PID MRG",

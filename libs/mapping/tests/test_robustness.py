@@ -9,7 +9,7 @@ from libs.fhir.json import dumps
 from libs.fhir.validate import validate
 from libs.hl7v2.message import parse
 from libs.mapping.inbound.mapper import MappingConfig, map_message
-from libs.mapping.tests.messages import A01, ORU, mapped, only, resources
+from libs.mapping.tests.messages import A01, ORU, RICH, mapped, only, resources
 
 JUNK = st.sampled_from(
     [
@@ -41,7 +41,7 @@ JUNK = st.sampled_from(
 
 @st.composite
 def damaged(draw: st.DrawFn) -> str:
-    segments = list(draw(st.sampled_from([A01, ORU])))
+    segments = list(draw(st.sampled_from([A01, ORU, RICH])))
     for _ in range(draw(st.integers(1, 5))):
         place = draw(st.integers(1, len(segments) - 1))
         fields = segments[place].split("|")
