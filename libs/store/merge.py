@@ -120,6 +120,8 @@ def _part(kind: str, name: str, item: Any) -> str | None:
 
 def _merged(kind: str, name: str, stored: Any, stated: Any) -> Any:
     if isinstance(stored, list) and isinstance(stated, list):
+        if stored == stated:  # as most messages say again what is there
+            return stated
         if name in _UNION_BY:
             return _union(stored, stated, _UNION_BY[name])
         if has_parts(kind, name):
