@@ -152,6 +152,10 @@ class Context:
         query = by_identifier(kind, system, value).partition("?")[2]
         return self._add(Entry(resource, f"urn:uuid:{identity}", "POST", kind, if_none_exist=query))
 
+    def stated(self, reference: Reference) -> Element:
+        """A resource of this message."""
+        return self._entries[reference["reference"]].resource
+
     def describe(self, reference: Reference, **more: Any) -> None:
         """Add elements to a resource of this message."""
         entry = self._entries[reference["reference"]]

@@ -108,3 +108,29 @@ def test_the_software_that_wrote_a_message_is_a_device_of_its_vendor() -> None:
     assert urls(found)[device["owner"]["reference"]]["name"] == device["manufacturer"] == "Acme"
     assert device["deviceName"] == [{"name": "Scribe", "type": "manufacturer-name"}]
     assert device["version"][0]["value"] == "2.4"
+
+
+def test_an_attachment_outside_a_report_is_a_report_of_its_own() -> None:
+    obx = "OBX|1|ED|11502-2^Report^LN||^TEXT^^A^all well||||||F|||20260310"
+    found = mapped(*event("A08", PID, PV1, obx))
+
+    report, observation = only(found, "DiagnosticReport"), only(found, "Observation")
+    assert (report["code"], report["status"]) == (observation["code"], "final")
+    assert urls(found)[report["result"][0]["reference"]] is observation
+    assert [one["contentType"] for one in report["presentedForm"]] == ["text/plain"]
+
+
+def test_an_attachment_with_an_order_supports_it_as_a_report() -> None:
+    obx = "OBX|1|ED|11502-2^Report^LN||^TEXT^^A^all well||||||F"
+    found = oml("ORC|NW|P1^EHR", "OBR|1|P1^EHR||58410-2^CBC^LN", obx)
+
+    supporting = [urls(found)[one["reference"]] for one in only(found, "ServiceRequest")["supportingInfo"]]
+    assert [one["resourceType"] for one in supporting] == ["Observation", "DiagnosticReport"]
+
+
+def test_what_an_spm_does_not_say_of_its_specimen_its_obr_does() -> None:
+    obr = segment("OBR", {1: "1", 2: "P1^EHR", 4: "58410-2^CBC^LN", 14: "20260310", 15: "BLD"})
+    told, silent = (only(oml("ORC|NW|P1^EHR", obr, spm), "Specimen") for spm in ("SPM|1|S1||UR", "SPM|1|S1"))
+
+    assert [one["type"]["coding"][0]["code"] for one in (told, silent)] == ["UR", "BLD"]
+    assert told["receivedTime"] == silent["receivedTime"] == "2026-03-10"

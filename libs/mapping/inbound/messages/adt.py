@@ -10,7 +10,7 @@ from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.messages.merges import MERGES
 from libs.mapping.inbound.messages.oru import write_reports
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, parts_of, subject
-from libs.mapping.inbound.segments import acc, obx, pr1, rf1
+from libs.mapping.inbound.segments import acc, loose, pr1, rf1
 from libs.mapping.inbound.structure import Patient
 
 
@@ -22,7 +22,7 @@ def adt(group: Patient, context: Context) -> list[Reference]:
     about = subject(group, context)
     allergies_and_coverage(group, context, about)
     acts_of_care(group, context, about)
-    obx.loose_observations(group.results, context, about)
+    loose.observations(group.results, context, about)
     write_reports(group, context, about)
     return about.focus()
 

@@ -8,7 +8,7 @@ from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.messages.orders import has_specimen
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
 from libs.mapping.inbound.order_numbers import order_numbers
-from libs.mapping.inbound.segments import obr, obx, orc, spm, txa
+from libs.mapping.inbound.segments import loose, obr, obx, orc, spm, txa
 from libs.mapping.inbound.structure import Order, Patient, Result
 
 
@@ -25,7 +25,7 @@ def mdm(group: Patient, context: Context) -> list[Reference]:
     documents = _documents(group)
     for results in (group.results, *(order.results for order in group.orders)):
         other = [one for one in results if one.obx.text(2).strip() not in txa.ATTACHED]
-        obx.loose_observations(other, context, about)
+        loose.observations(other, context, about)
     results = [one for one in _results(group) if one.obx.text(2).strip() in txa.ATTACHED]
     found = [txa.document(one, results, context, about, requests) for one in documents]
     if not documents:

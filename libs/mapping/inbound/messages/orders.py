@@ -7,7 +7,23 @@ is decides what it becomes, whatever the message is called.
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
 from libs.mapping.inbound.order_numbers import Numbers, order_numbers
-from libs.mapping.inbound.segments import ctd, dg1, ft1, obr, obx, orc, rx, rxa, rxd, sac, spm, supply, txa
+from libs.mapping.inbound.segments import (
+    attached,
+    ctd,
+    dg1,
+    ft1,
+    loose,
+    obr,
+    obx,
+    orc,
+    rx,
+    rxa,
+    rxd,
+    sac,
+    spm,
+    supply,
+    txa,
+)
 from libs.mapping.inbound.structure import Order, Patient
 
 
@@ -15,7 +31,7 @@ def orders(group: Patient, context: Context) -> list[Reference]:
     """The patient and every order; returns what the message is about."""
     about = subject(group, context)
     allergies_and_coverage(group, context, about)
-    obx.loose_observations(group.results, context, about)
+    loose.observations(group.results, context, about)
     return write_orders(group, context, about) or about.focus()
 
 
@@ -90,11 +106,14 @@ def _results(
         obr.diagnostic_report(
             order, numbers, context, about, request=request, specimens=specimens, observed=observed
         )
-    elif is_service and observed.references:
-        context.describe(request, supportingInfo=observed.references)
+    else:
+        documented = order.first("TXA") is not None
+        forms = [] if documented else attached.reports(order.results, observed, context)
+        if is_service and observed.references:
+            context.describe(request, supportingInfo=[*observed.references, *forms])
     for one in order.all("TXA"):
-        attached = [result for result in order.results if result.obx.text(2).strip() in txa.ATTACHED]
-        txa.document(one, attached, context, about, [request])
+        content = [result for result in order.results if result.obx.text(2).strip() in txa.ATTACHED]
+        txa.document(one, content, context, about, [request])
 
 
 def has_specimen(order: Order) -> bool:

@@ -7,7 +7,7 @@ from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
 from libs.mapping.inbound.order_numbers import Numbers, order_numbers
 from libs.mapping.inbound.parents import link_children
-from libs.mapping.inbound.segments import ctd, ft1, obr, obx, orc, sac, spm, txa
+from libs.mapping.inbound.segments import ctd, ft1, loose, obr, obx, orc, sac, spm, txa
 from libs.mapping.inbound.structure import Order, Patient, own_results
 
 
@@ -15,7 +15,7 @@ def oru(group: Patient, context: Context) -> list[Reference]:
     """The patient and every report; returns what the message is about."""
     about = subject(group, context)
     allergies_and_coverage(group, context, about)
-    obx.loose_observations(group.results, context, about)
+    loose.observations(group.results, context, about)
     return write_reports(group, context, about) or about.focus()
 
 

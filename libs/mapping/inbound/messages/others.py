@@ -11,7 +11,7 @@ from libs.mapping.inbound.messages.adt import acts_of_care
 from libs.mapping.inbound.messages.orders import write_orders
 from libs.mapping.inbound.messages.oru import write_reports
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
-from libs.mapping.inbound.segments import ft1, obx, pid, prb, stf
+from libs.mapping.inbound.segments import ft1, loose, pid, prb, stf
 from libs.mapping.inbound.structure import Patient
 
 
@@ -20,7 +20,7 @@ def dft(group: Patient, context: Context) -> list[Reference]:
     about = subject(group, context)
     allergies_and_coverage(group, context, about)
     acts_of_care(group, context, about)
-    obx.loose_observations(group.results, context, about)
+    loose.observations(group.results, context, about)
     write_orders(group, context, about)
     identification = group.first("PID")
     account = pid.account(identification, context, about.patient) if identification is not None else None
@@ -30,7 +30,7 @@ def dft(group: Patient, context: Context) -> list[Reference]:
 def ppr(group: Patient, context: Context) -> list[Reference]:
     """The patient, every problem and every goal; returns them."""
     about = subject(group, context)
-    obx.loose_observations(group.results, context, about)
+    loose.observations(group.results, context, about)
     found = []
     segments = context.message.segments
     for place, segment in enumerate(segments):
@@ -47,7 +47,7 @@ def ref(group: Patient, context: Context) -> list[Reference]:
     about = subject(group, context)
     allergies_and_coverage(group, context, about)
     acts_of_care(group, context, about)
-    obx.loose_observations(group.results, context, about)
+    loose.observations(group.results, context, about)
     write_reports(group, context, about)  # the results that go with the referral
     return about.focus()
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
 from libs.mapping.inbound.order_numbers import order_numbers
-from libs.mapping.inbound.segments import obr, obx, rxa
+from libs.mapping.inbound.segments import loose, obr, obx, rxa
 from libs.mapping.inbound.structure import Patient
 
 
@@ -16,7 +16,7 @@ def vxu(group: Patient, context: Context) -> list[Reference]:
     """The patient and every vaccination; returns what the message is about."""
     about = subject(group, context)
     allergies_and_coverage(group, context, about)
-    obx.loose_observations(group.results, context, about)
+    loose.observations(group.results, context, about)
     numbers = order_numbers(group.orders, context, about.key)
     found = []
     for order, number in zip(group.orders, numbers, strict=True):

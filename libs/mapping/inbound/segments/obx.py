@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from libs.hl7v2.message import Segment
-from libs.mapping.inbound.context import Context, Reference, Subject
+from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.attachments import encapsulated, pointer
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
@@ -99,13 +99,6 @@ def observations(
         references.append(reference)
         by_position |= {one.obx.position: reference for one in group}
     return Observed(references, attachments, by_position)
-
-
-def loose_observations(results: Sequence[Result], context: Context, subject: Subject) -> list[Reference]:
-    """The observations of a message without orders (ADT), told apart by their time."""
-    anchor = (subject.encounter or subject.patient)["reference"]
-    setting = Setting(subject.patient, subject.encounter, (anchor,))
-    return observations(results, setting, context, timed=True).references
 
 
 def about_specimen(setting: Setting, specimen: Reference | None) -> Setting:

@@ -38,9 +38,10 @@ def specimens(order: Order, numbers: Numbers, context: Context, patient: Referen
     """
     if order.specimens:
         of_obr = _of_obr(order, context)
+        source = _source(order, context) if len(order.specimens) == 1 else {}
         found = [specimen(spm, numbers, context, patient, of_obr) for spm in order.specimens]
         for spm, reference in zip(order.specimens, found, strict=True):
-            context.describe(reference, note=notes(order.specimen_notes[spm.position], context))
+            context.describe(reference, **source, note=notes(order.specimen_notes[spm.position], context))
         return found
     obr = order.detail
     if obr is None or obr.name != "OBR" or obr.text(24).strip() in IMAGING:
@@ -93,6 +94,21 @@ def _of_obr(order: Order, context: Context) -> Element:
     context.use(obr, frozenset({7, 8, 10}))
     collector = practitioner(context, obr, 10) if obr.raw(10) else None
     return element(collector=collector, **collected(obr, context))
+
+
+def _source(order: Order, context: Context) -> Element:
+    """OBR-14 and OBR-15.1: when a specimen came and what it is, where its SPM does not say so."""
+    obr, spm = order.detail, order.specimens[0]
+    if obr is None or obr.name != "OBR":
+        return {}
+    found: Element = {}
+    if obr.raw(14) and not spm.raw(18):
+        context.use(obr, frozenset({14}))
+        found["receivedTime"] = times.date_time(context, obr, 14)
+    if obr.raw(15) and not spm.raw(4):
+        context.use(obr, frozenset({15}))
+        found["type"] = concept_of(context, obr.first(15).part(1), obr, 15, TYPE)
+    return found
 
 
 def specimen_of_obr(obr: Segment, numbers: Numbers, context: Context, patient: Reference) -> Reference:
