@@ -73,6 +73,14 @@ def test_restrictions_label_the_patient_and_the_visit_they_follow() -> None:
     assert found.report.unused_segments == []
 
 
+def test_a_restriction_that_is_lifted_takes_its_label_away() -> None:
+    found = mapped(*event("A08", PID, "ARV|1|D|DEM", PV1))
+
+    patient = next(one for one in found.entries if one.resource["resourceType"] == "Patient")
+    assert "meta:security" in patient.remove
+    assert "meta" not in patient.resource
+
+
 def test_an_allergy_has_its_notes_its_reactions_and_those_who_reported_it() -> None:
     iam = "IAM|1|FA|P1^Peanut^L|||A|A-77^NORTH||||||20260301|Okafor^Emeka|SPO||C||||||9001^Smith^Adam"
     found = mapped(*event("A60", PID, PV1, iam, "NTE|1||Seen once", "IAR|R1^Rash^L|MI|AL|Cream"))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
-from libs.mapping.inbound.element import Element, element, resource
+from libs.mapping.inbound.element import Element, resource
 from libs.mapping.inbound.segments import al1, arv, aut, db1, dg1, gt1, iam, in1, nk1, pd1, pid, pv1, role
 from libs.mapping.inbound.segments.nte import notes
 from libs.mapping.inbound.structure import Patient
@@ -33,11 +33,8 @@ def _describe(group: Patient, identification: Segment, context: Context, patient
     """Add what stands between the PID and what is not about the person: notes and restrictions."""
     following = group.following(identification, "PD1", "PRT", "ROL", "ARV", "NTE")
     comments = notes([one for one in following if one.name == "NTE"], context)
-    context.describe(
-        patient,
-        extension=[{"url": NOTE, "valueAnnotation": one} for one in comments],
-        meta=arv.restrictions(following, context),
-    )
+    context.describe(patient, extension=[{"url": NOTE, "valueAnnotation": one} for one in comments])
+    arv.restrict(following, context, patient)
 
 
 def parts_of(segments: Sequence[Segment], context: Context) -> dict[int, list[role.Part]]:
@@ -186,10 +183,11 @@ def _visit(
     ]
     if diagnoses:
         found["diagnosis"] = diagnoses
-    found |= element(meta=arv.restrictions(group.following(stated, "PV2", "PRT", "ROL", "ARV"), context))
-    return context.put(
+    visit = context.put(
         found, identifier, *key, remove=pv1.nulls(stated, pv2, found, context), keep=pv1.kept(context)
     )
+    arv.restrict(group.following(stated, "PV2", "PRT", "ROL", "ARV"), context, visit)
+    return visit
 
 
 def _own_url(identifier: Element | None, key: tuple[str, ...], context: Context) -> str:
