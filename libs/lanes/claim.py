@@ -12,7 +12,7 @@ LANES = 16  # lanes that one job drains at a time
 LEAST_MESSAGES = 8  # of a lane, where several share a batch's room
 # Soft: a batch has at least one message, and a message may be larger. What is in a batch has to be done
 # well within a lease, and within the seconds that a stopping worker has.
-BATCH_BYTES = 512 * 1024
+BATCH_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
