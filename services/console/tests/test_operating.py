@@ -107,8 +107,7 @@ def test_a_replay_says_when_newer_messages_of_the_patient_are_applied(
 
     assert replayed == Run(
         0,
-        f"dead letter 1 is back in {LANE}\n"
-        "it may undo what came later (newer messages of its patient: 1)\n",
+        f"dead letter 1 is back in {LANE}\nit may undo what came later (newer messages of its patient: 1)\n",
         "",
     )
 
