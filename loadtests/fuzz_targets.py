@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 
 from libs.hl7v2.ack import AckCode, AckError, acknowledge, answer_mode
 from libs.hl7v2.batch import split_messages
-from libs.hl7v2.character_sets import character_sets
+from libs.hl7v2.character_sets import CharacterSets, character_sets
 from libs.hl7v2.charset import UnsupportedCharset, decode_message, decode_part
 from libs.hl7v2.delimiters import STANDARD, BadHeader, Delimiters, NotHL7, read_delimiters
 from libs.hl7v2.escape import MOST_REPEATED, decode, encode
-from libs.hl7v2.header import BOM, read_header, read_patient
+from libs.hl7v2.header import BOM, Header, read_header, read_patient
 from libs.hl7v2.message import HEADERS, Message, Segment, parse
 from libs.hl7v2.mllp import END, FS, VT, ForeignProtocol, FrameDecoder, FrameTooLarge, frame
 from libs.hl7v2.path import BadPath, parse_path
@@ -57,8 +57,7 @@ def header(data: bytes) -> None:
         return
     pid = message.first("PID")
     _require(bool(pid) or not patient, "a patient without PID")
-    sets = character_sets(found.charset.decode("latin-1"), found.delimiters.repetition)
-    if doubts or data.startswith(BOM) or (b"\x1b" in data and not sets.switches):
+    if doubts or data.startswith(BOM) or (b"\x1b" in data and not _sets(found).switches):
         return  # the text is read in another character set than MSH-18 says
     if message.header.raw(18) != found.charset.decode("latin-1"):
         return  # half a character has swallowed a delimiter, and with it the declaration
@@ -142,7 +141,9 @@ def acknowledgement(data: bytes) -> None:
     _require(msa.startswith(sent.fields[1].join((b"MSA", code.encode(), sent.control_id))), "MSA-2 differs")
     received = read_header(answer)
     _require(received.delimiters == sent.delimiters, "other delimiters than the sender's")
-    _require(received.control_id == b"E1", "the answer's own MSH-10")
+    # A party that leaves its escape sequence open means something else once the parties have swapped places.
+    if not _sets(sent).switches:
+        _require(received.control_id == b"E1", "the answer's own MSH-10")
     if VT not in data and END not in data:
         _require(_received([frame(answer)], 100_000)[0] == [answer], "an answer that cannot be sent")
 
@@ -227,6 +228,13 @@ def _read_all(segment: Segment, message: Message) -> None:
                     path = f"{number}[{count}].{component}.{subcomponent}"
                     expected = "" if leaf == '""' else decode(leaf, d)
                     _require(segment.at(path) == expected, "a leaf")
+
+
+def _sets(header: Header) -> CharacterSets:
+    """What MSH-18 stands for; nothing when it declares UTF-16."""
+    with suppress(UnsupportedCharset):
+        return character_sets(header.charset.decode("latin-1"), header.delimiters.repetition)
+    return character_sets("")
 
 
 def _first(segment: Segment, field: int) -> str:
