@@ -6,8 +6,10 @@ gateway (Twisted) and the FHIR API (Starlette) call `respond` from their own ser
 
 import os
 import shutil
+import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -45,15 +47,31 @@ def metrics() -> tuple[str, bytes]:
     return CONTENT_TYPE_LATEST, generate_latest(registry)
 
 
-def multiprocess_directory(folder: Path) -> None:
-    """Make the processes of a service count together: an empty `folder` for their figures.
+@contextmanager
+def counting_together(service: str) -> Iterator[None]:
+    """Make the processes of a service count together, in a folder for this run's figures.
 
-    To be called before anything imports `libs.metrics` or prometheus_client. The folder is wiped: figures of
-    a former run would be counted again.
+    To be entered before anything imports `libs.metrics` or prometheus_client. Folders that killed
+    processes have left behind go.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    prefix = f"ehrconnect-{service}-"
+    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        pid = left.name.removeprefix(prefix).partition("-")[0]
+        if pid.isdigit() and not _is_alive(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def serve(address: str, port: int, checks: Mapping[str, Check], refresh: Callable[[], None]) -> WSGIServer:

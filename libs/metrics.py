@@ -1,7 +1,7 @@
 """Every metric, by the names that `docs` promises. No label may carry patient data.
 
 A service with several processes sets PROMETHEUS_MULTIPROC_DIR before anything imports this module
-(see `libs.health.multiprocess_directory`).
+(see `libs.health.counting_together`).
 """
 
 from prometheus_client import Counter, Gauge, Histogram

@@ -3,15 +3,13 @@
 import signal
 import socket
 import sys
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import FrameType
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from libs import log
-from libs.health import multiprocess_directory
+from libs.health import counting_together
 from libs.settings import load
 from services.fhir_api.protocol import FhirHttpProtocol
 from services.fhir_api.settings import Settings
@@ -41,8 +39,7 @@ def main() -> None:
     if settings.fhir_workers == 1:
         uvicorn.Server(config).run([listener])
     else:
-        with TemporaryDirectory(prefix="ehrconnect-fhir-") as folder:
-            multiprocess_directory(Path(folder))
+        with counting_together("fhir-api"):
             Multiprocess(config, [listener]).run()
 
 

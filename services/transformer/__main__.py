@@ -1,8 +1,6 @@
 """The transformer: a pool of workers, and their figures and health over HTTP."""
 
 import sys
-import tempfile
-from pathlib import Path
 
 from libs import health, log
 from libs.settings import load
@@ -12,8 +10,7 @@ from services.transformer.settings import Settings
 def main() -> None:
     settings = load(Settings)
     log.configure("transformer", settings.log_level)
-    with tempfile.TemporaryDirectory(prefix="ehrconnect-transformer-") as figures:
-        health.multiprocess_directory(Path(figures))
+    with health.counting_together("transformer"):
         run(settings)
 
 
