@@ -233,6 +233,20 @@ def test_times_without_any_zone_keep_the_precision_of_a_date() -> None:
     assert any("no time zone" in one.text for one in found.report.warnings)
 
 
+def test_a_zone_that_was_assumed_is_told_once() -> None:
+    header = MSH.format(kind="ORU^R01", control="1")
+    order = "OBR|1|P1|F1|1^Panel^L|||20260310084500|20260310090000"
+
+    stated = mapped(header, PID, order)
+    assumed = mapped(header.replace("+0100", ""), PID, order)
+
+    told = "no offset: times without one are taken as of UTC"
+    assert [one.text for one in stated.report.warnings if "offset" in one.text] == []
+    assert [(str(one.position), one.text) for one in assumed.report.warnings if "offset" in one.text] == [
+        ("MSH[0]-7", told)
+    ]
+
+
 def test_the_zone_of_the_organization_knows_summer_time() -> None:
     from libs.mapping.inbound.mapper import MappingConfig
 

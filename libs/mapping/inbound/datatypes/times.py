@@ -28,6 +28,7 @@ class Moment(NamedTuple):
     date_time: str | None = None
     instant: str | None = None  # None when seconds or the offset are not known
     problem: str = ""  # what could not be carried
+    assumed: bool = False  # whether its offset is that of the configured zone
 
 
 def date_time(context: Context, segment: Segment, field: int) -> str | None:
@@ -119,6 +120,9 @@ def _moment(context: Context, text: str, segment: Segment, field: int) -> Moment
     moment = _convert(text, context.sent, context.config.default_timezone)
     if moment.problem:
         context.warn(segment, field, moment.problem)
+    if moment.assumed:  # once a message, at the field that could have said it
+        zone = context.config.default_timezone
+        context.warn(context.message.header, 7, f"no offset: times without one are taken as of {zone}")
     return moment
 
 
@@ -161,7 +165,8 @@ def _degraded(text: str) -> Timestamp | None:
 def _format(time: Timestamp, sent: str, zone: str | None) -> Moment:
     if time.precision < Precision.HOUR:
         return Moment(_written(time))
-    offset = time.offset if time.offset is not None else _assumed_offset(time, sent, zone)
+    stated = time.offset if time.offset is not None else _offset_of(sent)
+    offset = _offset_in(zone, time) if stated is None and zone else stated
     if offset is None:
         return Moment(_written(time)[:10], problem="no time zone is known; only the date is carried")
     sign, minutes = "-" if offset < 0 else "+", abs(offset)
@@ -170,7 +175,7 @@ def _format(time: Timestamp, sent: str, zone: str | None) -> Moment:
         f"{time.year:04}-{time.month:02}-{time.day:02}T{time.hour:02}:{time.minute:02}:{time.second:02}"
         f"{fraction}{sign}{minutes // 60:02}:{minutes % 60:02}"
     )
-    return Moment(written, written)
+    return Moment(written, written, assumed=stated is None)
 
 
 def _written(time: Timestamp) -> str:
@@ -181,11 +186,8 @@ def _written(time: Timestamp) -> str:
     return f"{time.year:04}-{time.month:02}-{time.day:02}"
 
 
-def _assumed_offset(time: Timestamp, sent: str, zone: str | None) -> int | None:
-    """The offset of MSH-7, else of the configured zone at that time; minutes east of UTC."""
-    of_message = _offset_of(sent)
-    if of_message is not None or zone is None:
-        return of_message
+def _offset_in(zone: str, time: Timestamp) -> int | None:
+    """The offset of the zone at that time; minutes east of UTC."""
     moment = datetime(time.year, time.month, time.day, time.hour, time.minute, tzinfo=ZoneInfo(zone))
     shift = moment.utcoffset()
     return None if shift is None else round(shift.total_seconds() / 60)
