@@ -149,7 +149,7 @@ def acknowledgement(data: bytes) -> None:
 
 
 def batches(data: bytes) -> None:
-    messages = split_messages(data)
+    messages = list(split_messages(data))
     content = data.removeprefix(BOM).lstrip(b"\r\n\t \0")
     if messages == [data]:
         return
@@ -160,7 +160,7 @@ def batches(data: bytes) -> None:
         position = data.find(message, position) + len(message)
         _require(position >= len(message), "a part that was not sent, or not in this order")
     for message in messages:
-        _require(split_messages(message) == [message], "a part that is several messages")
+        _require(list(split_messages(message)) == [message], "a part that is several messages")
 
 
 def texts(data: bytes) -> None:

@@ -81,8 +81,15 @@ class FrameDecoder:
         """True while the last byte is an FS that may be the end of the open frame."""
         return self.in_frame and self._buffer.endswith(FS)
 
+    @property
+    def held(self) -> int:
+        """Bytes that were fed, and neither given back nor dropped yet."""
+        return len(self._buffer)
+
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take `data` and yield the messages it completes, in order, unframed.
+        """Take `data` at once, and yield the messages that are whole, in order, unframed.
+
+        Who stops half-way finds the rest in what any later call gives.
 
         Raises FrameTooLarge or ForeignProtocol, after the messages before it; then close the connection.
         """

@@ -21,16 +21,29 @@ class Client(Protocol):
         """Send the answers that are ready; called when some of this client's exchanges were settled."""
 
 
+class Block:
+    """The messages of one frame or request."""
+
+    __slots__ = ("refused", "unsettled", "whole")
+
+    def __init__(self) -> None:
+        self.unsettled = 0  # messages
+        self.whole = False  # no message of it is still to come
+        self.refused: dict[str, int] = {}  # messages by the reason why they were not accepted
+
+
 class Exchange:
     """What is known of a message so far; `settled` once its answer is decided."""
 
     __slots__ = (
-        "answer", "arrived", "client", "closes", "code", "expected_sequence", "header", "lane",
+        "answer", "arrived", "block", "client", "closes", "code", "expected_sequence", "header", "lane",
         "message_id", "mode", "numbered", "reason", "sender", "settled", "size", "wire",
     )  # fmt: skip
 
-    def __init__(self, client: Client, size: int, arrived: float) -> None:
+    def __init__(self, client: Client, block: Block, size: int, arrived: float) -> None:
+        block.unsettled += 1
         self.client = client
+        self.block = block
         self.size = size  # bytes of the message
         self.arrived = arrived  # monotonic seconds when its last byte came
         self.header: Header | None = None

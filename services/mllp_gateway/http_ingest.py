@@ -7,14 +7,17 @@ acknowledged one by one, in one body; the status is then that of the first that 
 
 import hmac
 import time
+from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Any
 
 from libs.hl7v2.batch import split_messages
-from services.mllp_gateway.exchange import Exchange
+from services.mllp_gateway.exchange import Block, Exchange
 from services.mllp_gateway.limits import Limits
 from services.mllp_gateway.listeners import Listener
 from services.mllp_gateway.receiver import Receiver
 from services.mllp_gateway.sequence import Sequence
+from services.mllp_gateway.turns import Turns, turn_end
 
 CONTENT_TYPES = (
     b"application/hl7-v2",
@@ -23,15 +26,19 @@ CONTENT_TYPES = (
     b"application/octet-stream",
 )
 RETRY_AFTER = b"2"  # seconds
+MOST_MESSAGES = 10_000  # of one request: none is answered before all are, so all of them are held
 
 
 class Ingest:
-    def __init__(self, listener: Listener, receiver: Receiver, limits: Limits, token: str | None) -> None:
+    def __init__(
+        self, listener: Listener, receiver: Receiver, limits: Limits, turns: Turns, token: str | None
+    ) -> None:
         """`token`: what a sender must show as `Authorization: Bearer`; None lets anyone in."""
         self.max_body = listener.max_message
         self._listener = listener
         self._receiver = receiver
         self._limits = limits
+        self._turns = turns
         self._token = token
 
     def take(self, request: Any) -> None:
@@ -49,9 +56,23 @@ class Ingest:
             request.setHeader(b"Retry-After", RETRY_AFTER)
             _finish(request, 503, b"too many messages wait for storage; send it again\n")
         else:
-            body = request.content.read()
-            client = _HttpClient(request, self._listener)
-            client.receive(split_messages(body) or [body], self._receiver)
+            self._receive(request, request.content.read())
+
+    def _receive(self, request: Any, body: bytes) -> None:
+        if next(islice(split_messages(body), MOST_MESSAGES, None), None) is not None:
+            text = f"more than {MOST_MESSAGES} messages in one request; send them in several\n"
+            _finish(request, 413, text.encode())
+            return
+        messages = split_messages(body)
+        client = _HttpClient(
+            request,
+            chain((next(messages, body),), messages),  # an empty batch is refused, not passed over
+            listener=self._listener,
+            receiver=self._receiver,
+            limits=self._limits,
+            turns=self._turns,
+        )
+        client.turn()
 
     def _is_allowed(self, authorization: bytes) -> bool:
         if self._token is None:
@@ -63,25 +84,54 @@ class Ingest:
 class _HttpClient:
     """One request: it is answered when all of its messages are."""
 
-    def __init__(self, request: Any, listener: Listener) -> None:
+    def __init__(
+        self,
+        request: Any,
+        messages: Iterator[bytes],
+        *,
+        listener: Listener,
+        receiver: Receiver,
+        limits: Limits,
+        turns: Turns,
+    ) -> None:
         peer = request.getClientAddress()
         self.listener = listener
         self.organization = listener.organization or ""
         self.address = f"{peer.host}:{peer.port}"
         self.sequence = Sequence()
         self._request: Any = request
+        self._messages = messages
+        self._receiver = receiver
+        self._limits = limits
+        self._turns = turns
+        self._arrived = time.monotonic()
+        self._block = Block()
         self._exchanges: list[Exchange] = []
         request.notifyFinish().addErrback(self._gone)
 
-    def receive(self, bodies: list[bytes], receiver: Receiver) -> None:
-        now = time.monotonic()
-        self._exchanges = [Exchange(self, len(body), now) for body in bodies]
-        for body, exchange in zip(bodies, self._exchanges, strict=True):
-            receiver.receive(body, exchange)
+    def turn(self) -> None:
+        """Take messages, until the turn is over or the gateway holds too much; then wait for another."""
+        end = turn_end()
+        while self._request is not None and (body := next(self._messages, None)) is not None:
+            exchange = Exchange(self, self._block, len(body), self._arrived)
+            self._exchanges.append(exchange)
+            self._receiver.receive(body, exchange)
+            if self._limits.is_full:
+                self._limits.wait(self)
+                return
+            if time.monotonic() > end:
+                self._turns.wait(self.turn)
+                return
+        self._receiver.end(self._block, self)
         self.answer()
 
+    def memory_available(self) -> None:
+        self._turns.wait(self.turn)
+
     def answer(self) -> None:
-        if self._request is None or not all(exchange.settled for exchange in self._exchanges):
+        if self._request is None or not self._block.whole:
+            return
+        if not all(exchange.settled for exchange in self._exchanges):
             return
         request, self._request = self._request, None
         status = next((s for s in map(_status, self._exchanges) if s != 200), 200)

@@ -1,5 +1,8 @@
 """One log line and the metrics of each message, written for many at once.
 
+Of messages in one frame that are refused for the same reason the first few have lines, the rest a count:
+a frame can hold hundreds of thousands.
+
 A line of its own through the logging library costs a fifth of everything else that an ACK takes. The
 lines have the shape of `libs.log`'s: ids, sizes and timings, never content.
 """
@@ -15,9 +18,10 @@ import orjson
 from prometheus_client import Counter
 
 from libs.metrics import ACK_SECONDS, NAKS, PARSE_ERRORS, RECEIVED
-from services.mllp_gateway.exchange import Exchange
+from services.mllp_gateway.exchange import Block, Client, Exchange
 from services.mllp_gateway.message_types import MESSAGE_TYPES
 
+MOST_ALIKE = 10  # lines of one frame with the same reason
 _LONGEST_CONTROL_ID = 199  # characters, what HL7 v2.7 allows
 
 
@@ -34,13 +38,47 @@ class Journal:
         for exchange in exchanges:
             seconds = clock - exchange.arrived
             _count(exchange, seconds)
-            if self._stream:
+            block, reason = exchange.block, exchange.reason
+            block.unsettled -= 1
+            if reason:
+                block.refused[reason] = block.refused.get(reason, 0) + 1
+            if self._stream and block.refused.get(reason, 0) <= MOST_ALIKE:
                 lines.append(self._line(exchange, seconds, now))
-        if self._stream:
+            lines += self._rest(block, exchange.client, now)
+        self._write(lines)
+
+    def end(self, block: Block, client: Client) -> None:
+        """Nothing more comes in the block: what has no line of its own is told once it is settled."""
+        block.whole = True
+        self._write(self._rest(block, client, datetime.now(UTC).isoformat()))
+
+    def _write(self, lines: Sequence[bytes]) -> None:
+        if self._stream and lines:
             # A full disk under the log must not cost anyone an answer.
             with suppress(OSError):
                 self._stream.write(b"".join(lines))
                 self._stream.flush()
+
+    def _rest(self, block: Block, client: Client, now: str) -> list[bytes]:
+        if not block.whole or block.unsettled:
+            return []
+        return [
+            orjson.dumps(
+                {
+                    "service": self._service,
+                    "event": "more messages of the frame not accepted",
+                    "level": "warning",
+                    "timestamp": now,
+                    "listener": client.listener.name,
+                    "peer": client.address,
+                    "reason": reason,
+                    "messages": number - MOST_ALIKE,
+                },
+                option=orjson.OPT_APPEND_NEWLINE,
+            )
+            for reason, number in block.refused.items()
+            if number > MOST_ALIKE
+        ]
 
     def _line(self, exchange: Exchange, seconds: float, now: str) -> bytes:
         header, sender, client = exchange.header, exchange.sender, exchange.client

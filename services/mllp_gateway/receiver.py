@@ -16,7 +16,7 @@ from libs.lanes.contracts import Envelope, inbound_lane, message_id
 from libs.log import get_logger
 from libs.metrics import MLLP_QUIRKS
 from services.mllp_gateway import policy
-from services.mllp_gateway.exchange import Exchange
+from services.mllp_gateway.exchange import Block, Client, Exchange
 from services.mllp_gateway.journal import Journal
 from services.mllp_gateway.lane_writer import LaneWriter, Outcome
 from services.mllp_gateway.limits import Limits
@@ -56,6 +56,10 @@ class Receiver:
             self.writer.append(exchange.lane, exchange.wire, exchange)
         else:
             self._journal.write([exchange])
+
+    def end(self, block: Block, client: Client) -> None:
+        """Nothing more comes in a frame or request."""
+        self._journal.end(block, client)
 
     def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
         """Settle an exchange negatively."""

@@ -20,6 +20,7 @@ from services.mllp_gateway.protocol import MllpProtocol
 from services.mllp_gateway.receiver import Receiver
 from services.mllp_gateway.storage import Storage
 from services.mllp_gateway.tls import TlsContext
+from services.mllp_gateway.turns import Turns
 
 CHECK_INTERVAL = 0.5  # seconds between two looks at frames that do not become whole
 REFRESH_INTERVAL = 5.0  # seconds between two looks at files that may have changed
@@ -47,6 +48,7 @@ class Gateway:
         self._limits = limits
         self._reuse_port = reuse_port
         self._refresh = list(refresh)
+        self._turns = Turns(reactor)
         self._connections: set[MllpProtocol] = set()
         self._mllp_ports: list[Any] = []
         self._http_port: Any = None
@@ -69,7 +71,7 @@ class Gateway:
             self._mllp_ports.append(port)
             log.info("listening", listener=listener.name, port=port.getHost().port)
         checks = {"redis": lambda: self._storage.problem, "mllp": self._problem}
-        ingest = Ingest(http, self._receiver, self._limits, http_token)
+        ingest = Ingest(http, self._receiver, self._limits, self._turns, http_token)
         self._http_port = self._open(http.address, http.port, GatewaySite(checks, ingest), proxy=False)
         log.info("listening", listener="http", port=self._http_port.getHost().port)
 
@@ -110,7 +112,14 @@ class Gateway:
             self._limits.leave(counted)
             self._connections.discard(protocol)
 
-        protocol = MllpProtocol(listener, self._receiver, self._limits, self._reactor, gone)
+        protocol = MllpProtocol(
+            listener=listener,
+            receiver=self._receiver,
+            limits=self._limits,
+            reactor=self._reactor,
+            turns=self._turns,
+            gone=gone,
+        )
         self._connections.add(protocol)
         return protocol
 

@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,7 +37,7 @@ A08 = b"MSH#*%!?#LAB#######2\rPID#1##43\r"
     ],
 )  # fmt: skip
 def test_each_message_of_a_block_is_taken_by_itself(body: bytes, messages: list[bytes]) -> None:
-    assert split_messages(body) == messages
+    assert list(split_messages(body)) == messages
 
 
 @given(st.lists(st.sampled_from([A01, A08]), min_size=1), st.booleans())
@@ -44,13 +46,21 @@ def test_any_number_of_messages_comes_out_as_it_went_in(messages: list[bytes], w
     if wrapped:
         body = b"BHS|^~\\&\r" + body + b"BTS|1\r"
 
-    assert split_messages(body) == messages
+    assert list(split_messages(body)) == messages
 
 
 @given(
     st.lists(st.sampled_from([b"MSH", b"BHS", b"BTS", b"FTS", b"|", b"\r", b"\n", b"x", A01])).map(b"".join)
 )
 def test_any_bytes_are_messages_or_given_back_whole(body: bytes) -> None:
-    messages = split_messages(body)
+    messages = list(split_messages(body))
 
     assert messages == [body] or all(message.startswith(b"MSH") for message in messages)
+
+
+def test_messages_are_looked_for_only_as_they_are_asked_for() -> None:
+    """A receiver takes them a few at a time, and a block can hold hundreds of thousands."""
+    messages = split_messages((A01 + A08) * 100_000)
+
+    assert [next(messages) for _ in range(3)] == [A01, A08, A01]
+    assert isinstance(messages, Iterator)

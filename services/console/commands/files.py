@@ -17,7 +17,7 @@ def read_messages(path: Path) -> list[bytes]:
     content = path.read_bytes()
     framed = content.strip(_BLANK)
     if not framed.startswith(VT):
-        return split_messages(content)
+        return list(split_messages(content))
     # The last block may have lost its CR, or both end characters, to an editor.
     blocks = FrameDecoder(LARGEST).feed(framed + (END[1:] if framed.endswith(FS) else END))
     return [message for block in blocks for message in split_messages(block)]
