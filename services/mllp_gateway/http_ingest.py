@@ -142,15 +142,17 @@ class _HttpClient:
             _finish(request, 204, b"")
         elif answers:
             _finish(request, status, answers, CONTENT_TYPES[0])
-        else:
+        elif status == 503:
             _finish(request, status, b"the message was not accepted; the sender has to send it again\n")
+        else:
+            _finish(request, status, b"the message was not accepted\n")
 
     def _gone(self, _: object) -> None:
         self._request = None
 
 
 def _status(exchange: Exchange) -> int:
-    if not exchange.reason or exchange.code in ("AA", "CA"):
+    if exchange.reason in ("", "unexpected_ack") or exchange.code in ("AA", "CA"):
         return 200
     if exchange.reason == "storage_down":
         return 503

@@ -57,6 +57,20 @@ def test_without_an_acknowledgement_wanted_there_is_no_content(gateway: GatewayP
     assert (response.status_code, response.content) == (204, b"")
 
 
+def test_an_acknowledgement_that_arrives_is_not_asked_for_again(gateway: GatewayProcess) -> None:
+    response = post(gateway, b"MSH|^~\\&|A|B|C|D|20260302||ACK^A01|9|P|2.5\rMSA|AA|1\r")
+
+    assert (response.status_code, response.content) == (204, b"")
+
+
+def test_a_refusal_that_no_acknowledgement_may_tell_does_not_ask_for_a_resend(
+    gateway: GatewayProcess,
+) -> None:
+    response = post(gateway, adt(type="QQQ", msh15="NE", msh16="NE"))
+
+    assert (response.status_code, response.text) == (400, "the message was not accepted\n")
+
+
 def test_other_methods_and_content_types_are_refused(gateway: GatewayProcess) -> None:
     assert httpx.get(f"http://127.0.0.1:{gateway.http}/hl7").status_code == 405
     assert post(gateway, b"{}", content_type="application/json").status_code == 415
