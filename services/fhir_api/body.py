@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from libs.fhir.json import loads
+from libs.fhir.json import loads_foreign
 from libs.fhir.validate import validate
 from services.fhir_api.errors import BadRequest, TooLarge, Unprocessable
 from services.fhir_api.negotiation import require_json
@@ -20,7 +20,7 @@ async def read_resource(request: Request, kind: str) -> dict[str, Any]:
     Raises UnsupportedMediaType, TooLarge, NotJson, BadRequest, or Unprocessable with all that is wrong.
     """
     require_json(request)
-    resource = loads(await read_body(request))
+    resource = loads_foreign(await read_body(request))
     if "resourceType" not in resource:
         raise BadRequest("the body has no resourceType")
     if resource["resourceType"] != kind:

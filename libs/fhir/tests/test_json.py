@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.fhir.json import NotJson, dumps, loads
+from libs.fhir.json import NotJson, dumps, loads, loads_foreign
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,14 @@ def test_a_number_with_a_fraction_is_a_decimal_and_one_without_an_int() -> None:
 def test_what_is_no_json_object_is_refused_without_being_quoted(text: bytes, says: str) -> None:
     with pytest.raises(NotJson, match=says):
         loads(text)
+
+
+def test_a_foreign_text_says_each_thing_once() -> None:
+    twice = b'{"name":[{"family":"A","family":"B"}]}'
+
+    assert loads_foreign(b'{"a":{"b":1.10},"b":1}') == {"a": {"b": Decimal("1.10")}, "b": 1}
+    with pytest.raises(NotJson, match="a name stands twice"):
+        loads_foreign(twice)
 
 
 def test_an_escaped_pair_of_surrogates_is_the_character_it_means() -> None:
