@@ -16,7 +16,8 @@ from pathlib import Path
 
 import psycopg
 
-from libs.embedded.process import STOP_WITHIN, NotStarted, Server
+from libs.embedded.process import Embedded, NotStarted, Server
+from libs.health import is_alive
 
 _DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 _VOLATILE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -35,7 +36,7 @@ _SETTINGS = {
 }
 
 
-class Postgres:
+class Postgres(Embedded):
     """One embedded server on its own port; superuser `postgres`, loopback only."""
 
     name = "postgres"
@@ -45,11 +46,11 @@ class Postgres:
 
         `password` is set when `data` is created; without one every user of this machine may log in.
         """
+        super().__init__()
         self.port = port
         self.data = data
         self._password = password
         self._settings = {**_SETTINGS, **(_DURABLE if durable else _VOLATILE), "port": str(port)}
-        self._server: Server | None = None
 
     def start(self) -> None:
         """Create the data directory on first use, start the server, wait until it answers.
@@ -73,30 +74,6 @@ class Postgres:
     def url(self, database: str = "postgres") -> str:
         login = f"postgres:{self._password}" if self._password else "postgres"
         return f"postgresql://{login}@127.0.0.1:{self.port}/{database}"
-
-    def stop(self, within: float = STOP_WITHIN) -> None:
-        if self._server:
-            self._server.stop(within)
-
-    def kill(self) -> None:
-        """End the whole server at once, as a power cut would."""
-        if self._server:
-            self._server.kill()
-
-    @property
-    def pid(self) -> int:
-        return self._started().process.pid
-
-    def is_running(self) -> bool:
-        return self._server is not None and self._server.is_running()
-
-    def last_words(self) -> str:
-        return self._started().last_words()
-
-    def _started(self) -> Server:
-        if self._server is None:
-            raise NotStarted("PostgreSQL has not been started")
-        return self._server
 
     def _create(self) -> None:
         self.data.parent.mkdir(parents=True, exist_ok=True)
@@ -185,18 +162,8 @@ def _pid_in(pid_file: Path) -> int | None:
 def _is_postgres(pid: int, data: Path) -> bool:
     """Whether the process is a PostgreSQL of this directory, and not a stranger with a recycled pid."""
     if not Path("/proc/self").exists():
-        return _is_alive(pid)
+        return is_alive(pid)
     try:
         return os.fsencode(data) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -85,6 +85,39 @@ class Server:
         return f"it printed nothing and ended with exit code {code}"
 
 
+class Embedded:
+    """A server that can be started again: what the embedded ones have in common."""
+
+    name: str  # what people call it
+
+    def __init__(self) -> None:
+        self._server: Server | None = None
+
+    def stop(self, within: float = STOP_WITHIN) -> None:
+        if self._server:
+            self._server.stop(within)
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would."""
+        if self._server:
+            self._server.kill()
+
+    @property
+    def pid(self) -> int:
+        return self._started().process.pid
+
+    def is_running(self) -> bool:
+        return self._server is not None and self._server.is_running()
+
+    def last_words(self) -> str:
+        return self._started().last_words()
+
+    def _started(self) -> Server:
+        if self._server is None:
+            raise NotStarted(f"{self.name} has not been started")
+        return self._server
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import redis
 
-from libs.embedded.process import STOP_WITHIN, NotStarted, Server
+from libs.embedded.process import Embedded, NotStarted, Server
 
 
-class Redis:
+class Redis(Embedded):
     """One embedded server on its own port, loopback only; `appendfsync always`."""
 
     name = "redis"
@@ -20,11 +20,11 @@ class Redis:
 
         Without a `password` every user of this machine may use it.
         """
+        super().__init__()
         self.port = port
         self._password = password
         self._data = data
         self._durable = durable
-        self._server: Server | None = None
 
     def start(self) -> None:
         """Start the server and wait until it has read its log. Raises NotStarted in one line."""
@@ -51,31 +51,6 @@ class Redis:
     def url(self, database: int = 0) -> str:
         login = f":{self._password}@" if self._password else ""
         return f"redis://{login}127.0.0.1:{self.port}/{database}"
-
-    def stop(self, within: float = STOP_WITHIN) -> None:
-        if self._server:
-            self._server.stop(within)
-
-    def kill(self) -> None:
-        """End it at once, as a power cut would."""
-        if self._server:
-            self._server.kill()
-
-    @property
-    def pid(self) -> int:
-        """The server's process, for tests that pause it."""
-        return self._started().process.pid
-
-    def is_running(self) -> bool:
-        return self._server is not None and self._server.is_running()
-
-    def last_words(self) -> str:
-        return self._started().last_words()
-
-    def _started(self) -> Server:
-        if self._server is None:
-            raise NotStarted("Redis has not been started")
-        return self._server
 
     def _answers(self) -> bool:
         client = redis.Redis.from_url(self.url(), socket_timeout=2)
