@@ -8,10 +8,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
+from libs.hl7v2.ack import ORIGINAL, AckCode, AnswerMode, answer_mode
+from libs.hl7v2.header import read_header
 from libs.hl7v2.message import NotHL7, parse
 from libs.hl7v2.mllp import FrameDecoder, frame
 from services.console.commands.address import address
@@ -19,7 +22,9 @@ from services.console.commands.files import read_messages
 from services.console.commands.output import CommandError
 
 ANSWER_WITHIN = 60.0  # seconds
+REFUSAL_WITHIN = 2.0  # seconds, where MSH-15 asks for an answer to what is refused only
 LARGEST_ANSWER = 1_000_000  # bytes
+SENT = "sent (no answer asked for)"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +41,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 when every message was accepted."""
+    """0 when every message was accepted, or asked for no answer."""
     messages = [(file, message) for file in options.files for message in read_messages(file)]
     host, port = options.to
     receiver = Receiver(host, port, _tls(options) if options.tls else None)
@@ -45,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     seconds = time.monotonic() - started
     counts = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
     print(f"{len(messages)} messages in {seconds:.1f} s: {counts or 'nothing to send'}")
-    return 0 if outcomes["accepted"] == len(messages) else 1
+    return 0 if outcomes["accepted"] + outcomes[SENT] == len(messages) else 1
 
 
 def _tls(options: argparse.Namespace) -> ssl.SSLContext:
@@ -70,7 +75,7 @@ class Receiver:
 async def _send(
     messages: Sequence[tuple[Path, bytes]], to: Receiver, connections: int, rate: float
 ) -> Counter[str]:
-    """What became of the messages, counted: accepted, refused, unanswered."""
+    """What became of the messages, counted: accepted, refused, unanswered, SENT."""
     outcomes: Counter[str] = Counter()
     waiting = iter(messages)
     paces = _paces(rate)
@@ -98,21 +103,21 @@ async def _connection(
             except ConnectionError:
                 if not was_used:
                     raise
-                line.close()  # many receivers hang up after each answer
+                await line.close()  # many receivers hang up after each answer
                 line = await _Line.to(to)
                 answer = await line.exchange(message)
         except (OSError, TimeoutError) as error:
             outcomes["unanswered"] += 1
-            print(f"{file}: no answer: {error or f'none within {ANSWER_WITHIN:.0f} s'}", file=sys.stderr)
-            line.close()
+            print(f"{file}: no answer: {_problem(error)}", file=sys.stderr)
+            await line.close()
             line = None
             continue
-        refusal = _refusal(answer)
-        outcomes["refused" if refusal else "accepted"] += 1
+        refusal = "" if answer is None else _refusal(answer)
+        outcomes[SENT if answer is None else "refused" if refusal else "accepted"] += 1
         if refusal:
             print(f"{file}: {refusal}", file=sys.stderr)
     if line:
-        line.close()
+        await line.close()
 
 
 class _Line:
@@ -135,21 +140,44 @@ class _Line:
                 f"{receiver.host}:{receiver.port} cannot be reached: {reason or error}"
             ) from None
 
-    async def exchange(self, message: bytes) -> bytes:
-        """The answer to the message. Raises OSError when there is none, TimeoutError, CommandError."""
+    async def exchange(self, message: bytes) -> bytes | None:
+        """The answer to the message; None when none is due. Raises OSError, TimeoutError, CommandError."""
         try:
             self._writer.write(frame(message))
         except ValueError as error:
             raise CommandError(str(error)) from None
         async with asyncio.timeout(ANSWER_WITHIN):
             await self._writer.drain()
+        mode = _mode(message)
+        if mode.answer(AckCode.AA):
+            return await self._answer(ANSWER_WITHIN)
+        if not mode.answer(AckCode.AR):
+            return None
+        try:
+            return await self._answer(REFUSAL_WITHIN)
+        except TimeoutError:
+            return None
+
+    async def _answer(self, within: float) -> bytes:
+        async with asyncio.timeout(within):
             while data := await self._reader.read(65536):
                 for answer in self._decoder.feed(data):
                     return answer
         raise ConnectionResetError("the receiver closed the connection")
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """Returns when what was written is on its way."""
         self._writer.close()
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(ANSWER_WITHIN):
+                await self._writer.wait_closed()
+
+
+def _mode(message: bytes) -> AnswerMode:
+    try:
+        return answer_mode(read_header(message))
+    except NotHL7:
+        return ORIGINAL
 
 
 def _problem(error: OSError) -> str:
@@ -157,6 +185,8 @@ def _problem(error: OSError) -> str:
         return f"no TLS: {error.reason}"
     if error.errno and error.errno > 0:
         return os.strerror(error.errno)  # asyncio's own text repeats the address
+    if isinstance(error, TimeoutError):
+        return f"none within {ANSWER_WITHIN:.0f} s"
     return error.strerror or "it closed the connection"
 
 
