@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 
 from libs.store.engine import transaction
 from libs.store.organizations import clients, create_client, revoke_client
-from services.console.commands.installation import add_organization, database, organization
+from services.console.commands.installation import database, organization, organization_actions
 from services.console.commands.output import show
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    add_organization(parser)
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    actions = organization_actions(parser)
 
     adding = actions.add_parser("add", help="make a key; it is shown this once")
     adding.add_argument("name", metavar="NAME", help="who will use it")

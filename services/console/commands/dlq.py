@@ -9,15 +9,14 @@ from datetime import UTC, datetime
 from libs.lanes.enqueue import enqueue
 from libs.store import messages
 from libs.store.engine import transaction
-from services.console.commands.installation import add_organization, database, organization, redis
+from services.console.commands.installation import database, organization, organization_actions, redis
 from services.console.commands.output import show
 
 STATES = (messages.OPEN, messages.REPLAYED, messages.DISCARDED)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    add_organization(parser)
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    actions = organization_actions(parser)
 
     listing = _action(actions.add_parser("list", help="dead letters, the oldest first"), _list)
     listing.add_argument("--state", choices=STATES, default=messages.OPEN)

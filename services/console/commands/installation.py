@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from libs.settings import DatabaseSettings, RedisSettings, ServiceSettings, load
 from services.console.commands.output import CommandError
@@ -32,8 +32,23 @@ def settings() -> Settings:
     return load(Settings)
 
 
-def add_organization(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--org", metavar="ID", help="the organization (EHR_DEFAULT_ORGANIZATION, or default)")
+def organization_actions(
+    parser: argparse.ArgumentParser,
+) -> "argparse._SubParsersAction[argparse.ArgumentParser]":
+    """The actions of a command that acts for one organization; --org may stand before or after the action."""
+    _add_organization(parser, None)
+    return parser.add_subparsers(metavar="ACTION", required=True, parser_class=_Action)
+
+
+class _Action(argparse.ArgumentParser):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        _add_organization(self, argparse.SUPPRESS)  # without it, what stands before the action holds
+
+
+def _add_organization(parser: argparse.ArgumentParser, default: str | None) -> None:
+    summary = "the organization (EHR_DEFAULT_ORGANIZATION, or default)"
+    parser.add_argument("--org", metavar="ID", default=default, help=summary)
 
 
 def organization(options: argparse.Namespace) -> str:

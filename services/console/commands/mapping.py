@@ -25,15 +25,20 @@ from libs.store import layers, transformations
 from libs.store.engine import Pool, attempt, transaction
 from libs.store.transformations import Chosen
 from services.console.commands.dry_run import dry_run
-from services.console.commands.installation import add_organization, database, organization, redis, settings
+from services.console.commands.installation import (
+    database,
+    organization,
+    organization_actions,
+    redis,
+    settings,
+)
 from services.console.commands.output import CommandError, show
 
 AT_A_TIME = 500  # messages that are put on lanes in one call
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    add_organization(parser)
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    actions = organization_actions(parser)
 
     listing = _action(actions, "list", _list, "the layers that are in force")
     listing.add_argument("--all", action="store_true", help="every version there was")

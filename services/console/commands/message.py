@@ -9,7 +9,7 @@ from dataclasses import asdict
 from libs.store import messages
 from libs.store.engine import transaction
 from libs.store.message_list import content, received, received_message
-from services.console.commands.installation import add_organization, database, organization
+from services.console.commands.installation import database, organization, organization_actions
 from services.console.commands.output import show
 
 STATUSES = (messages.TRANSFORMED, messages.DEAD, messages.REPLAYING, messages.PARKED)
@@ -26,8 +26,7 @@ COLUMNS = (
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    add_organization(parser)
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    actions = organization_actions(parser)
 
     listing = actions.add_parser("list", help="messages, the newest first")
     listing.add_argument(

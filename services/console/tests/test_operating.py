@@ -57,6 +57,7 @@ def test_organizations_have_keys_of_their_own(postgres_url: str) -> None:
 
     organizations = _json("org", "list", settings=installation)
     clients = _json("client", "--org", "north", "list", settings=installation)
+    after = _json("client", "list", "--org", "north", settings=installation)
     again = ehrconnect("org", "add", "north", "North Hospital", settings=installation)
 
     assert [(one["id"], one["name"]) for one in organizations] == [
@@ -64,7 +65,29 @@ def test_organizations_have_keys_of_their_own(postgres_url: str) -> None:
         ("north", "North Hospital"),
     ]
     assert [client["name"] for client in clients] == ["x"]
+    assert after == clients
     assert again == Run(1, "", "ehrconnect: the organization north exists already\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "client list",
+        "client add x",
+        "dlq list",
+        "dlq replay 1",
+        "message list",
+        "message show 1",
+        "mapping list",
+    ],
+)
+def test_the_organization_may_be_named_after_the_action(command: str) -> None:
+    run = ehrconnect(
+        *command.split(), "--org", "north", settings={"EHR_DATABASE_URL": "postgresql://127.0.0.1:1/x"}
+    )
+
+    assert "unrecognized arguments" not in run.err
+    assert run.code == 1  # no such database
 
 
 def test_a_dead_letter_is_listed_shown_and_replayed_into_its_lane(
