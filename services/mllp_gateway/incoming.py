@@ -64,9 +64,10 @@ class Incoming:
         held = self._decoder.held + self._at_hand
         self._limits.incomplete += held - self._counted
         self._counted = held
-        for kind, number in self._decoder.quirks.items():
-            MLLP_QUIRKS.labels(kind).inc(number)
-        self._decoder.quirks.clear()
+        if self._decoder.quirks:
+            for kind, number in self._decoder.quirks.items():
+                MLLP_QUIRKS.labels(kind).inc(number)
+            self._decoder.quirks.clear()
 
     def _split(self) -> Generator[tuple[bytes, Block], None, None]:
         for content in self._contents():

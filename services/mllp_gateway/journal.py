@@ -44,13 +44,15 @@ class Journal:
                 block.refused[reason] = block.refused.get(reason, 0) + 1
             if self._stream and block.refused.get(reason, 0) <= MOST_ALIKE:
                 lines.append(self._line(exchange, seconds, now))
-            lines += self._rest(block, exchange.client, now)
+            if block.refused:
+                lines += self._rest(block, exchange.client, now)
         self._write(lines)
 
     def end(self, block: Block, client: Client) -> None:
         """Nothing more comes in the block: what has no line of its own is told once it is settled."""
         block.whole = True
-        self._write(self._rest(block, client, datetime.now(UTC).isoformat()))
+        if block.refused:
+            self._write(self._rest(block, client, datetime.now(UTC).isoformat()))
 
     def _write(self, lines: Sequence[bytes]) -> None:
         if self._stream and lines:
