@@ -38,10 +38,12 @@ def forwarded(serve: Callable[..., Awaitable[asyncio.Server]], port: int) -> Ite
         await asyncio.gather(copy(reader, other_writer), copy(other_reader, writer))
 
     async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            while data := await reader.read(65536):
-                writer.write(data)
-        writer.close()
+        try:
+            with suppress(ConnectionError):
+                while data := await reader.read(65536):
+                    writer.write(data)
+        finally:  # also when the server is stopped while the gateway is still connected
+            writer.close()
 
     async def run() -> None:
         server = await serve(hand_on)
