@@ -40,6 +40,19 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> str:
     ).decode()
 
 
+_USAGE = x509.KeyUsage(
+    digital_signature=True,
+    key_cert_sign=True,
+    crl_sign=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 def _sign(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
@@ -54,5 +67,8 @@ def _sign(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
         .not_valid_after(now + VALID)
         .add_extension(names, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        # What Python 3.13 asks of an authority that it is told to trust.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(_USAGE, critical=True)
         .sign(key, hashes.SHA256())
     )
