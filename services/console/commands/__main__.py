@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from importlib import import_module
 
 from libs.errors import Permanent, Transient
@@ -46,8 +47,15 @@ def _parser() -> argparse.ArgumentParser:
         if name == asked:
             module = import_module(f"services.console.commands.{name}")
             module.arguments(command)
-            command.set_defaults(run=module.run)
+            command.set_defaults(run=getattr(module, "run", _act))
     return parser
+
+
+def _act(options: argparse.Namespace) -> int:
+    """Do the action (`list`, `show` ...) of a command that is nothing but its actions."""
+    action: Callable[[argparse.Namespace], None] = options.action
+    action(options)
+    return 0
 
 
 def _fail(text: str) -> int:

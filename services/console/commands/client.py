@@ -1,7 +1,6 @@
 """`ehrconnect client add|list|revoke`: the API keys of an organization."""
 
 import argparse
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -25,12 +24,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     revoking = actions.add_parser("revoke", help="end a client's key for good")
     revoking.add_argument("id", metavar="ID")
     revoking.set_defaults(action=_revoke)
-
-
-def run(options: argparse.Namespace) -> int:
-    action: Callable[[argparse.Namespace], None] = options.action
-    action(options)
-    return 0
 
 
 def _add(options: argparse.Namespace) -> None:

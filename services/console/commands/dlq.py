@@ -31,12 +31,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     replaying.add_argument("ids", type=int, nargs="+", metavar="ID")
 
 
-def run(options: argparse.Namespace) -> int:
-    action: Callable[[argparse.Namespace], None] = options.action
-    action(options)
-    return 0
-
-
 def _list(options: argparse.Namespace) -> None:
     org = organization(options)
     with database() as pool, transaction(pool, org) as connection:

@@ -75,12 +75,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     profiles.add_argument("name", metavar="NAME", nargs="?")
 
 
-def run(options: argparse.Namespace) -> int:
-    action: Callable[[argparse.Namespace], None] = options.action
-    action(options)
-    return 0
-
-
 def _list(options: argparse.Namespace) -> None:
     org = organization(options)
     with database() as pool, transaction(pool, org) as connection:

@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 
 from libs.store import messages
@@ -42,12 +41,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     showing.add_argument("--json", action="store_true")
     showing.add_argument("--raw", action="store_true", help="print its content instead, as it was received")
     showing.set_defaults(action=_show)
-
-
-def run(options: argparse.Namespace) -> int:
-    action: Callable[[argparse.Namespace], None] = options.action
-    action(options)
-    return 0
 
 
 def _list(options: argparse.Namespace) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import re
-from collections.abc import Callable
 from dataclasses import asdict
 
 from libs.store.engine import transaction
@@ -24,12 +23,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     listing = actions.add_parser("list", help="every organization")
     listing.add_argument("--json", action="store_true")
     listing.set_defaults(action=_list)
-
-
-def run(options: argparse.Namespace) -> int:
-    action: Callable[[argparse.Namespace], None] = options.action
-    action(options)
-    return 0
 
 
 def _add(options: argparse.Namespace) -> None:
