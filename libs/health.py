@@ -1,7 +1,7 @@
 """`/metrics`, `/health/live` and `/health/ready`, the same in every service.
 
 `respond` is the whole behaviour as data; `serve` offers it from a thread of a worker process. The
-gateway (Twisted) and the FHIR API (Starlette) call `respond` from their own servers.
+gateway (Twisted) and `libs.http` (Starlette) call `respond` from their own servers.
 """
 
 import os

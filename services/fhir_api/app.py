@@ -1,6 +1,6 @@
 """The FHIR API's table of contents: its routes, its layers, and what it holds open while it runs."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -11,19 +11,20 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 
 from libs import log
+from libs.http.health import live, metrics
+from libs.http.observation import Observe
+from libs.http.routes import Endpoint, by_method
 from libs.settings import load
 from services.fhir_api import health, metadata
 from services.fhir_api.authentication import Authenticate
-from services.fhir_api.errors import HANDLERS
+from services.fhir_api.errors import HANDLERS, refusal
 from services.fhir_api.interactions import create, history, read, search, update, vread
 from services.fhir_api.negotiation import require_acceptable
-from services.fhir_api.observation import Observe
+from services.fhir_api.observation import answered
 from services.fhir_api.runtime import open_runtime
 from services.fhir_api.settings import Settings
 
 BASE = "/fhir/R4"
-
-Interaction = Callable[[Request], Awaitable[Response]]
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -39,12 +40,15 @@ def create_app(settings: Settings) -> Starlette:
         routes=[
             _route(f"{BASE}/metadata", GET=metadata.capabilities),
             Mount(BASE, Router(fhir_routes(), redirect_slashes=False), middleware=[Middleware(Authenticate)]),
-            Route("/health/live", health.live),
+            Route("/health/live", live),
             Route("/health/ready", health.ready),
             Route("/health", health.system),
-            Route("/metrics", health.metrics),
+            Route("/metrics", metrics),
         ],
-        middleware=[Middleware(Observe), Middleware(GZipMiddleware, minimum_size=1024, compresslevel=1)],
+        middleware=[
+            Middleware(Observe, refusal, answered),
+            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=1),
+        ],
         exception_handlers=dict(HANDLERS),
         lifespan=lifespan,
     )
@@ -70,14 +74,16 @@ def from_environment() -> Starlette:
     return create_app(settings)
 
 
-def _route(path: str, **by_method: Interaction) -> Route:
-    # One Route a path: of several, Starlette would name only the first one's methods in a 405's Allow.
-    by_method |= {"HEAD": by_method["GET"]} if "GET" in by_method else {}
+def _route(path: str, **interactions: Endpoint) -> Route:
+    return by_method(path, **{method: _negotiated(act) for method, act in interactions.items()})
+
+
+def _negotiated(interaction: Endpoint) -> Endpoint:
+    name = interaction.__name__
 
     async def endpoint(request: Request) -> Response:
-        interaction = by_method[request.method]
-        request.state.interaction = interaction.__name__
+        request.state.interaction = name
         require_acceptable(request)
         return await interaction(request)
 
-    return Route(path, endpoint, methods=list(by_method))
+    return endpoint

@@ -6,49 +6,35 @@ Source: RFC 6750, 2.1 and 3
 """
 
 from collections.abc import Awaitable, Callable
-from hashlib import sha256
 from time import monotonic
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from libs.metrics import CACHE_REQUESTS
+from libs.http.errors import Unauthorized
+from libs.http.remembered import Remembered
 from libs.store.organizations import KEY_PREFIX, Principal
-from services.fhir_api.errors import Unauthorized
 
-CACHED = 10.0  # seconds; so long a revoked key may still work
-_CACHE_SIZE = 10_000  # keys
 _LONGEST_KEY = 200  # characters
-
-_HIT = CACHE_REQUESTS.labels("api_key", "hit")
-_MISS = CACHE_REQUESTS.labels("api_key", "miss")
 
 
 class Keys:
-    """Whose an API key is. Those that were found are remembered for a short time, by their hash."""
+    """Whose an API key is."""
 
     def __init__(
         self, look_up: Callable[[str], Awaitable[Principal | None]], now: Callable[[], float] = monotonic
     ) -> None:
         self._look_up = look_up
-        self._now = now
-        self._known: dict[bytes, tuple[Principal, float]] = {}  # and until when
+        self._known: Remembered[Principal] = Remembered("api_key", now)
 
     async def principal(self, key: str) -> Principal | None:
         """Whom `key` stands for; None when nobody."""
-        digest = sha256(key.encode()).digest()
-        found = self._known.get(digest)
-        if found is not None and self._now() < found[1]:
-            _HIT.inc()
-            return found[0]
-        _MISS.inc()
-        self._known.pop(digest, None)
-        owner = await self._look_up(key)
-        if owner is not None:
-            if len(self._known) >= _CACHE_SIZE:
-                self._known.clear()
-            self._known[digest] = owner, self._now() + CACHED
+        owner = self._known.get(key)
+        if owner is None:
+            owner = await self._look_up(key)
+            if owner is not None:
+                self._known.put(key, owner)
         return owner
 
 

@@ -9,7 +9,9 @@ from starlette.requests import Request
 
 from libs.fhir.json import loads_foreign
 from libs.fhir.validate import validate
-from services.fhir_api.errors import BadRequest, TooLarge, Unprocessable
+from libs.http.body import read_body
+from libs.http.errors import BadRequest
+from services.fhir_api.errors import Unprocessable
 from services.fhir_api.negotiation import require_json
 from services.fhir_api.runtime import runtime
 
@@ -20,7 +22,7 @@ async def read_resource(request: Request, kind: str) -> dict[str, Any]:
     Raises UnsupportedMediaType, TooLarge, NotJson, BadRequest, or Unprocessable with all that is wrong.
     """
     require_json(request)
-    resource = loads_foreign(await read_body(request))
+    resource = loads_foreign(await read_body(request, runtime(request).settings.fhir_max_body))
     if "resourceType" not in resource:
         raise BadRequest("the body has no resourceType")
     if resource["resourceType"] != kind:
@@ -29,22 +31,3 @@ async def read_resource(request: Request, kind: str) -> dict[str, Any]:
     if any(issue.is_error for issue in issues):
         raise Unprocessable(issues)
     return resource
-
-
-async def read_body(request: Request) -> bytes:
-    """Raises TooLarge as soon as the limit is passed, before the rest is received."""
-    limit = runtime(request).settings.fhir_max_body
-    stated = request.headers.get("content-length", "")
-    if stated.isdigit() and int(stated) > limit:
-        raise _too_large(limit)
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > limit:
-            raise _too_large(limit)
-    return bytes(body)
-
-
-def _too_large(limit: int) -> TooLarge:
-    # The rest of the body is not read, so the connection cannot serve another request.
-    return TooLarge(f"the body exceeds {limit} bytes", headers={"Connection": "close"})

@@ -1,108 +1,70 @@
-"""What can be wrong with a request, and how every error reaches the client: as an OperationOutcome.
+"""How every error reaches a FHIR client: as an OperationOutcome.
 
 Texts name the fault and the way out, never what a resource or a search value holds.
 
 Source: https://hl7.org/fhir/R4/http.html#Status-Codes, https://hl7.org/fhir/R4/valueset-issue-type.html
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from libs.errors import Permanent, Transient, Unavailable
 from libs.fhir.json import dumps
 from libs.fhir.outcome import Issue, Severity, operation_outcome
-from libs.log import get_logger
-from libs.store.engine import Conflict
+from libs.http.errors import BadRequest, Handler, RequestError, handlers
 
-log = get_logger(__name__)
-
-RETRY_AFTER = "2"  # seconds that a client should wait when a dependency is away
 FHIR_JSON = "application/fhir+json; charset=utf-8"
 
+_NOT_SUPPORTED = "not-supported"
 
-class FhirError(Exception):
-    """The request gets `status` and an OperationOutcome instead of what it asked for."""
-
-    status = 400
-    code = "invalid"  # FHIR's issue-type
-
-    def __init__(self, diagnostics: str, *, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(diagnostics)
-        self.headers = headers
-
-    @property
-    def issues(self) -> Sequence[Issue]:
-        return [Issue(severity="error", code=self.code, expression="", diagnostics=str(self))]
-
-
-class BadRequest(FhirError):
-    """The request breaks FHIR's rules for requests."""
+# FHIR's issue-type by HTTP status; every other status is "invalid".
+_CODES = {
+    401: "login",
+    404: "not-found",
+    405: _NOT_SUPPORTED,
+    406: _NOT_SUPPORTED,
+    409: "conflict",
+    410: "deleted",
+    412: "conflict",
+    413: "too-long",
+    415: _NOT_SUPPORTED,
+    500: "exception",
+    503: "transient",
+}
 
 
-class NotSupported(FhirError):
+class NotSupported(BadRequest):
     """A correct request for what this server does not do."""
 
-    code = "not-supported"
 
-
-class Unauthorized(FhirError):
-    """No credential, or one that is not known."""
-
-    status, code = 401, "login"
-
-
-class NotFound(FhirError):
-    """The caller's organization has no such thing."""
-
-    status, code = 404, "not-found"
-
-
-class NotAcceptable(FhirError):
+class NotAcceptable(RequestError):
     """The client takes no format that we have."""
 
-    status, code = 406, "not-supported"
+    status = 406
 
 
-class Gone(FhirError):
+class Gone(RequestError):
     """It was there, and was deleted."""
 
-    status, code = 410, "deleted"
+    status = 410
 
 
-class PreconditionFailed(FhirError):
+class PreconditionFailed(RequestError):
     """The version in If-Match is not the current one, or a condition meets several resources."""
 
-    status, code = 412, "conflict"
+    status = 412
 
 
-class TooLarge(FhirError):
-    """The body exceeds the limit."""
-
-    status, code = 413, "too-long"
-
-
-class UnsupportedMediaType(FhirError):
-    """The body is in a format that we do not read."""
-
-    status, code = 415, "not-supported"
-
-
-class Unprocessable(FhirError):
+class Unprocessable(RequestError):
     """The body is JSON, but no valid resource."""
 
     status = 422
 
     def __init__(self, issues: Sequence[Issue]) -> None:
         super().__init__("the resource is not valid")
-        self._issues = issues
-
-    @property
-    def issues(self) -> Sequence[Issue]:
-        return self._issues
+        self.issues = issues
 
 
 def outcome_response(
@@ -112,58 +74,29 @@ def outcome_response(
     return Response(dumps(operation_outcome(issues)), status, headers, media_type=FHIR_JSON)
 
 
-def outcome(code: str, says: str, *, fatal: bool = False) -> bytes:
-    """The JSON of an OperationOutcome with one issue."""
-    severity: Severity = "fatal" if fatal else "error"
-    return dumps(operation_outcome([Issue(severity=severity, code=code, expression="", diagnostics=says)]))
+def refusal(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer that says no, with the issue-type that the status means."""
+    return _refusal(status, _CODES.get(status, "invalid"), text, headers)
 
 
-def internal_error() -> Response:
-    """The answer to a failure of our own: it says nothing of what went wrong inside."""
-    return _refusal(500, "exception", "the server failed; its log has the cause under this X-Request-Id")
+async def not_supported(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotSupported)  # noqa: S101  # as HANDLERS registers it
+    return _refusal(error.status, _NOT_SUPPORTED, str(error), error.headers)
 
 
-async def fhir_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, FhirError)  # noqa: S101  # as HANDLERS registers it
-    return outcome_response(error.status, error.issues, error.headers)
+async def unprocessable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Unprocessable)  # noqa: S101
+    return outcome_response(error.status, error.issues)
 
-
-async def http_error(request: Request, error: Exception) -> Response:
-    """What the router itself refuses: a path or a method that no route has."""
-    assert isinstance(error, HTTPException)  # noqa: S101
-    if error.status_code == 405:
-        text = f"{request.method} is not supported here"
-        return _refusal(405, "not-supported", text, error.headers)
-    code = "not-found" if error.status_code == 404 else "invalid"
-    text = "no such path" if error.status_code == 404 else error.detail
-    return _refusal(error.status_code, code, text, error.headers)
-
-
-async def unavailable(request: Request, error: Exception) -> Response:
-    log.error("dependency away", cause=type(error).__name__)
-    text = "a dependency of the server is away; try again"
-    return _refusal(503, "transient", text, {"Retry-After": RETRY_AFTER})
-
-
-async def conflict(request: Request, error: Exception) -> Response:
-    return _refusal(409, "conflict", "another request changed the same resource at the same time; try again")
-
-
-async def refused_by_the_store(request: Request, error: Exception) -> Response:
-    return _refusal(400, "invalid", str(error))
-
-
-Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 HANDLERS: Mapping[Any, Handler] = {
-    FhirError: fhir_error,
-    HTTPException: http_error,
-    Unavailable: unavailable,
-    Conflict: conflict,
-    Transient: unavailable,
-    Permanent: refused_by_the_store,
+    **handlers(refusal),
+    NotSupported: not_supported,
+    Unprocessable: unprocessable,
 }
 
 
-def _refusal(status: int, code: str, text: str, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(outcome(code, text, fatal=status == 500), status, headers, media_type=FHIR_JSON)
+def _refusal(status: int, code: str, text: str, headers: Mapping[str, str] | None) -> Response:
+    severity: Severity = "fatal" if status == 500 else "error"
+    issue = Issue(severity=severity, code=code, expression="", diagnostics=text)
+    return outcome_response(status, [issue], headers)

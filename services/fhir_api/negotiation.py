@@ -8,7 +8,9 @@ from typing import Literal
 
 from starlette.requests import Request
 
-from services.fhir_api.errors import NotAcceptable, UnsupportedMediaType
+from libs.http.body import media_type
+from libs.http.errors import UnsupportedMediaType
+from services.fhir_api.errors import NotAcceptable
 
 _JSON = frozenset({"application/fhir+json", "application/json", "text/json", "json"})
 _ANY = frozenset({"*/*", "application/*"})
@@ -68,10 +70,3 @@ def _is_served(part: str) -> bool:
 def _is_r4_utf8(parameters: dict[str, str]) -> bool:
     version, charset = parameters.get("fhirversion", "4.0"), parameters.get("charset", "utf-8")
     return version in {"4.0", "4.0.1"} and charset.lower() in {"utf-8", "utf8"}
-
-
-def media_type(text: str) -> tuple[str, dict[str, str]]:
-    """The media type and its parameters, names in lower case."""
-    kind, _, rest = text.partition(";")
-    pairs = (part.partition("=") for part in rest.split(";") if part)
-    return kind.strip().lower(), {name.strip().lower(): value.strip(' "') for name, _, value in pairs}

@@ -10,14 +10,12 @@ from typing import Any
 from psycopg import Connection
 from starlette.requests import Request
 
-from libs.metrics import POOL_IN_USE, POOL_SIZE
+from libs.http.gauges import measure
 from libs.store.engine import AsyncPool, Pool, open_async_pool, open_pool
 from libs.store.organizations import authenticate
 from services.fhir_api.authentication import Keys
 from services.fhir_api.search.paging import Pages
 from services.fhir_api.settings import Settings
-
-_GAUGES_EVERY = 5.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
     readers = open_async_pool(url, max(1, settings.database_pool - writing))
     writers = open_pool(url, writing)
     await readers.open()
-    gauges = asyncio.create_task(_measure(readers, writers))
+    gauges = asyncio.create_task(measure(readers, writers))
     opened = Runtime(
         settings=settings,
         readers=readers,
@@ -64,12 +62,3 @@ def _end_writes(opened: Runtime) -> None:
     for connection in list(opened.writing):
         connection.cancel_safe(timeout=1.0)
     opened.writers.close()
-
-
-async def _measure(*pools: AsyncPool | Pool) -> None:
-    while True:
-        stats: list[dict[str, Any]] = [pool.get_stats() for pool in pools]
-        size = sum(found["pool_size"] for found in stats)
-        POOL_SIZE.set(size)
-        POOL_IN_USE.set(size - sum(found["pool_available"] for found in stats))
-        await asyncio.sleep(_GAUGES_EVERY)

@@ -8,7 +8,7 @@ import re
 from starlette.requests import Request
 
 from libs.fhir import definitions
-from services.fhir_api.errors import BadRequest, NotFound
+from libs.http.errors import BadRequest, NotFound
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 

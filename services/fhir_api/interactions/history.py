@@ -10,16 +10,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libs.fhir.dates import date_range
+from libs.http.errors import NotFound
+from libs.http.query import Pairs, parse_pairs, with_plus
 from libs.metrics import QUERY_SECONDS
 from libs.store import reader
 from libs.store.reader import Stored
 from services.fhir_api.authentication import principal
-from services.fhir_api.errors import NotFound, NotSupported
+from services.fhir_api.errors import NotSupported
 from services.fhir_api.negotiation import preference
 from services.fhir_api.response import bundle_response, entry, etag
 from services.fhir_api.runtime import runtime
 from services.fhir_api.search import paging
-from services.fhir_api.search.parameters import DEFAULT_COUNT, Pairs, count_of, parse_pairs, with_plus
+from services.fhir_api.search.parameters import DEFAULT_COUNT, count_of
 from services.fhir_api.target import base_url, resource_key
 
 

@@ -3,10 +3,11 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from libs.http.errors import NotFound
 from libs.metrics import QUERY_SECONDS
 from libs.store import reader
 from services.fhir_api.authentication import principal
-from services.fhir_api.errors import Gone, NotFound
+from services.fhir_api.errors import Gone
 from services.fhir_api.response import etag, resource_response
 from services.fhir_api.runtime import runtime
 from services.fhir_api.target import resource_key

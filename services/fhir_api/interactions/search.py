@@ -5,17 +5,18 @@ from collections.abc import Iterator
 from starlette.requests import Request
 from starlette.responses import Response
 
+from libs.http.body import media_type, read_body
+from libs.http.errors import UnsupportedMediaType
+from libs.http.query import Pairs, parse_pairs
 from libs.metrics import QUERY_SECONDS
 from libs.store import reader
 from libs.store.reader import Page, Stored
 from services.fhir_api.authentication import principal
-from services.fhir_api.body import read_body
-from services.fhir_api.errors import UnsupportedMediaType
-from services.fhir_api.negotiation import media_type, preference
+from services.fhir_api.negotiation import preference
 from services.fhir_api.response import bundle_response, entry
 from services.fhir_api.runtime import runtime
 from services.fhir_api.search import paging
-from services.fhir_api.search.parameters import Pairs, Query, parse_pairs, parse_search
+from services.fhir_api.search.parameters import Query, parse_search
 from services.fhir_api.target import base_url, resource_type
 
 _FORM = "application/x-www-form-urlencoded"
@@ -28,7 +29,7 @@ async def search(request: Request) -> Response:
 
 async def search_by_post(request: Request) -> Response:
     """The same with a form, which no proxy logs; parameters of the URL count as well."""
-    form = await read_body(request)
+    form = await read_body(request, runtime(request).settings.fhir_max_body)
     if form and media_type(request.headers.get("content-type", ""))[0] != _FORM:
         raise UnsupportedMediaType(f"Content-Type: a search is posted as {_FORM}")
     return await _answer(request, parse_pairs(request.url.query) + parse_pairs(form.decode("latin-1")))

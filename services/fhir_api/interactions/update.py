@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from libs.fhir.bundle import Entry
+from libs.http.errors import BadRequest
 from services.fhir_api.body import read_resource
-from services.fhir_api.errors import BadRequest, NotSupported
+from services.fhir_api.errors import NotSupported
 from services.fhir_api.interactions.write import condition, expected_version, write, written_response
 from services.fhir_api.target import resource_key, resource_type
 

@@ -16,16 +16,17 @@ from starlette.responses import Response
 from libs.fhir.bundle import Entry
 from libs.fhir.outcome import Issue
 from libs.fhir.search_query import split_values, unescape
+from libs.http.errors import BadRequest
+from libs.http.query import parse_pairs
 from libs.metrics import QUERY_SECONDS
 from libs.store import writer
 from libs.store.batch import VersionMismatch, Written
 from libs.store.engine import attempt
 from services.fhir_api.authentication import principal
-from services.fhir_api.errors import FHIR_JSON, BadRequest, NotSupported, PreconditionFailed, outcome_response
+from services.fhir_api.errors import FHIR_JSON, NotSupported, PreconditionFailed, outcome_response
 from services.fhir_api.negotiation import preference
 from services.fhir_api.response import etag, http_date
 from services.fhir_api.runtime import runtime
-from services.fhir_api.search.parameters import parse_pairs
 from services.fhir_api.target import base_url
 
 _IF_MATCH = re.compile(r'\s*(?:W/)?"(\d{1,9})"\s*')

@@ -9,8 +9,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from hashlib import blake2b
 
+from libs.http.errors import BadRequest
 from libs.store.organizations import Principal
-from services.fhir_api.errors import BadRequest
 
 PARAMETER = "_page"
 _MAC_SIZE = 16  # bytes

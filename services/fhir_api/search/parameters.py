@@ -7,20 +7,19 @@ Source: https://hl7.org/fhir/R4/search.html
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from libs.fhir.definitions import SearchParameter, search_parameters
 from libs.fhir.search_query import split_values
+from libs.http.errors import BadRequest
+from libs.http.query import Pairs, with_plus
 from libs.store.search import Criterion, Search
-from services.fhir_api.errors import BadRequest, NotSupported
+from services.fhir_api.errors import NotSupported
 from services.fhir_api.search.paging import PARAMETER
 
 DEFAULT_COUNT = 50
 MAX_COUNT = 1000
-MAX_PARAMETERS = 100
 MAX_VALUES = 500  # alternatives of one parameter
-
-Pairs = list[tuple[str, str]]
 
 _TOTALS = ("none", "estimate", "accurate")
 _PAIRED = ("token", "reference", "quantity")  # what may be second in a composite
@@ -49,19 +48,6 @@ class Query:
             self.type, tuple(self.criteria), self.count, after, total=self.total in ("estimate", "accurate")
         )
         return replace(search, sort=self.sort) if self.sort else search
-
-
-def parse_pairs(query: str) -> Pairs:
-    """Names and values of a query string or form. Raises BadRequest for what is none."""
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
-    except UnicodeDecodeError:
-        raise BadRequest("the query is not UTF-8") from None
-    except ValueError:
-        raise BadRequest(f"the query has more than {MAX_PARAMETERS} parameters") from None
-    if any("\0" in name or "\0" in value for name, value in pairs):
-        raise BadRequest("the query contains NUL")
-    return pairs
 
 
 def parse_search(kind: str, pairs: Sequence[tuple[str, str]], base: str, *, lenient: bool) -> Query:
@@ -109,11 +95,6 @@ def count_of(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
         raise BadRequest("_count is a number from 0 on")
     return min(int(text), MAX_COUNT)
-
-
-def with_plus(date: str) -> str:
-    """A date whose time zone's "+" the client did not escape, so that it came as a space."""
-    return date.replace(" ", "+")
 
 
 def _criterion(parameter: SearchParameter, modifier: str, value: str, base: str) -> Criterion:

@@ -3,15 +3,15 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+import libs.testing.http
 from libs.store.engine import open_pool, transaction
 from libs.store.organizations import create_client, create_organization
+from libs.testing.http import Served, serving
 from services.fhir_api.app import create_app
 from services.fhir_api.settings import Settings
 
@@ -19,30 +19,8 @@ FHIR_JSON = "application/fhir+json"
 BASE = "http://fhir.test/fhir/R4"
 
 
-Server = tuple[BlockingPortal, httpx.ASGITransport]
-
-
-@dataclass(frozen=True)
-class Client:
-    """Speaks HTTP to the application, in the event loop that its pools live in."""
-
-    portal: BlockingPortal
-    http: httpx.AsyncClient
-
-    def request(self, method: str, url: str, **options: Any) -> httpx.Response:
-        async def send() -> httpx.Response:
-            return await self.http.request(method, url, **options)
-
-        return self.portal.call(send)
-
-    def get(self, url: str, **options: Any) -> httpx.Response:
-        return self.request("GET", url, **options)
-
-    def post(self, url: str, **options: Any) -> httpx.Response:
-        return self.request("POST", url, **options)
-
-    def put(self, url: str, **options: Any) -> httpx.Response:
-        return self.request("PUT", url, **options)
+class Client(libs.testing.http.Client):
+    """A client with a word for FHIR."""
 
     def send(self, method: str, url: str, resource: Any, **headers: str) -> httpx.Response:
         """A request with `resource` as FHIR JSON; `headers` are named with _ for -."""
@@ -78,51 +56,36 @@ def settings(postgres_url: str) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def server(settings: Settings) -> Iterator[Server]:
-    app = create_app(settings)
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(app.router.lifespan_context(app)),
-    ):
-        yield portal, httpx.ASGITransport(app)
+def server(settings: Settings) -> Iterator[Served]:
+    with serving(create_app(settings)) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")
-def client(server: Server, api_keys: dict[str, str]) -> Iterator[Client]:
+def client(server: Served, api_keys: dict[str, str]) -> Client:
     """A client of the organization `here`."""
-    with _client(server, api_keys["here"]) as opened:
-        yield opened
+    return _client(server, api_keys["here"])
 
 
 @pytest.fixture(scope="module")
-def stranger(server: Server, api_keys: dict[str, str]) -> Iterator[Client]:
+def stranger(server: Served, api_keys: dict[str, str]) -> Client:
     """A client of the organization `elsewhere`."""
-    with _client(server, api_keys["elsewhere"]) as opened:
-        yield opened
+    return _client(server, api_keys["elsewhere"])
 
 
 @pytest.fixture(scope="module")
-def anonymous(server: Server) -> Iterator[Client]:
+def anonymous(server: Served) -> Client:
     """A client without a credential."""
-    with _client(server, None) as opened:
-        yield opened
+    return _client(server, None)
 
 
-@contextmanager
-def _client(server: Server, key: str | None) -> Iterator[Client]:
-    portal, transport = server
+def _client(server: Served, key: str | None) -> Client:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    yield Client(portal, httpx.AsyncClient(transport=transport, base_url=BASE + "/", headers=headers))
+    return Client(server.portal, server.client(BASE + "/", headers))
 
 
 @contextmanager
 def opened(**settings: Any) -> Iterator[Client]:
     """A client without a credential of an application with these settings, at the server's root."""
-    app = create_app(Settings.model_validate(settings))
-    with (
-        start_blocking_portal() as portal,
-        portal.wrap_async_context_manager(app.router.lifespan_context(app)),
-    ):
-        yield Client(
-            portal, httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://fhir.test/")
-        )
+    with serving(create_app(Settings.model_validate(settings))) as served:
+        yield Client(served.portal, served.client("http://fhir.test/", {}))

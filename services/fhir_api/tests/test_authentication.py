@@ -3,8 +3,9 @@
 import anyio
 import pytest
 
+from libs.http.remembered import KEPT
 from libs.store.organizations import Principal
-from services.fhir_api.authentication import CACHED, Keys
+from services.fhir_api.authentication import Keys
 
 NURSE = Principal("here", "1", "nurse")
 
@@ -43,7 +44,7 @@ def test_a_key_is_looked_up_once_in_a_while(clock: Clock, database: Database) ->
     keys = Keys(database.look_up, clock)
 
     found = [anyio.run(keys.principal, "ehr_nurse") for _ in range(3)]
-    clock.time += CACHED - 0.001
+    clock.time += KEPT - 0.001
     found.append(anyio.run(keys.principal, "ehr_nurse"))
 
     assert (found, database.asked) == ([NURSE] * 4, 1)
@@ -54,7 +55,7 @@ def test_a_revoked_key_stops_working_when_the_time_is_over(clock: Clock, databas
     anyio.run(keys.principal, "ehr_nurse")
     del database.keys["ehr_nurse"]
 
-    clock.time += CACHED
+    clock.time += KEPT
 
     assert anyio.run(keys.principal, "ehr_nurse") is None
 
@@ -71,11 +72,11 @@ def test_a_key_that_was_just_made_works_at_once(clock: Clock, database: Database
 def test_the_cache_does_not_grow_without_end(
     clock: Clock, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.fhir_api.authentication._CACHE_SIZE", 3)
+    monkeypatch.setattr("libs.http.remembered.MOST", 3)
     keys = Keys(database.look_up, clock)
     database.keys = {f"ehr_{number}": NURSE for number in range(10)}
 
     for number in range(10):
         anyio.run(keys.principal, f"ehr_{number}")
 
-    assert len(keys._known) <= 3
+    assert len(keys._known._known) <= 3

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.http.errors import RequestError
 from libs.store.identity import condition_of
-from services.fhir_api.errors import FhirError
 from services.fhir_api.interactions.write import condition
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40)
@@ -29,5 +29,5 @@ def test_a_condition_means_to_the_store_what_the_client_wrote(system: str, value
      "%ff=%fe"],
 )  # fmt: skip
 def test_what_does_not_name_one_resource_is_no_condition(query: str) -> None:
-    with pytest.raises(FhirError):
+    with pytest.raises(RequestError):
         condition(query)

@@ -11,7 +11,9 @@ from starlette.types import Receive, Scope, Send
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from services.fhir_api.observation import Observe
+from libs.http.observation import Observe
+from services.fhir_api.errors import refusal
+from services.fhir_api.observation import answered as counted
 from services.fhir_api.tests.conftest import Client
 from services.fhir_api.tests.resources import patient
 
@@ -90,7 +92,7 @@ async def _fail(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def test_a_failure_of_ours_says_nothing_of_what_happened_inside(client: Client, logs: Logs) -> None:
-    app = Observe(_fail)
+    app = Observe(_fail, refusal, counted)
     broken = Client(client.portal, httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x"))
 
     answer = broken.get("/", headers={"X-Request-Id": "r1"})

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libs.http.errors import BadRequest
 from libs.store.organizations import Principal
-from services.fhir_api.errors import BadRequest
 from services.fhir_api.search.paging import Pages
 
 NURSE = Principal("here", "1", "nurse")

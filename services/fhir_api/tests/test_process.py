@@ -4,89 +4,47 @@ import gzip
 import http.client
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
 
-from libs.embedded.process import free_port
+from libs.testing.service import ROOT, START, Service, running
 from services.fhir_api.tests.resources import patient
 
-ROOT = Path(__file__).parents[3]
-START = 30  # seconds that a process may take until it is ready
 
+class Fhir(Service):
+    """The process, and a key that it takes."""
 
-class Service:
     def __init__(self, url: str, key: str, **settings: str) -> None:
-        self.port = free_port()
-        self.base = f"http://127.0.0.1:{self.port}"
+        own = {"EHR_DATABASE_URL": url, "EHR_MLLP_HOST": "", **settings}
+        super().__init__("services.fhir_api", "EHR_FHIR_PORT", **own)
         self.key = key
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("EHR_")}
-        environment |= {
-            "EHR_DATABASE_URL": url,
-            "EHR_FHIR_PORT": str(self.port),
-            "EHR_MLLP_HOST": "",
-        } | settings
-        self.log = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the service
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "services.fhir_api"], cwd=ROOT, env=environment, stdout=self.log
-        )
-
-    def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START
-        while time.monotonic() < deadline:
-            assert self.process.poll() is None, "the service ended"
-            try:
-                if httpx.get(f"{self.base}/health/ready").status_code == 200:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.05)
-        pytest.fail("the service did not become ready")
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=f"{self.base}/fhir/R4/", headers={"Authorization": f"Bearer {self.key}"})
-
-    def stop(self) -> tuple[int, float]:
-        """Exit status after SIGTERM, and the seconds it took."""
-        started = time.monotonic()
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(timeout=15)
-        return self.process.returncode, time.monotonic() - started
-
-
-@contextmanager
-def running(url: str, key: str, **settings: str) -> Iterator[Service]:
-    service = Service(url, key, **settings)
-    try:
-        service.wait_until_ready()
-        yield service
-    finally:
-        service.process.kill()
-        service.process.wait()
-        service.log.close()
+        headers = {"Authorization": f"Bearer {self.key}"}
+        return httpx.Client(base_url=f"{self.base}/fhir/R4/", headers=headers)
 
 
 @pytest.fixture(scope="module")
-def service(postgres_url: str, api_keys: dict[str, str]) -> Iterator[Service]:
+def service(postgres_url: str, api_keys: dict[str, str]) -> Iterator[Fhir]:
     """A service that the tests of this module share."""
-    with running(postgres_url, api_keys["here"]) as service:
+    with running(Fhir(postgres_url, api_keys["here"])) as service:
         yield service
 
 
 @pytest.fixture
-def own_service(postgres_url: str, api_keys: dict[str, str]) -> Iterator[Service]:
+def own_service(postgres_url: str, api_keys: dict[str, str]) -> Iterator[Fhir]:
     """A service that the test may stop."""
-    with running(postgres_url, api_keys["here"]) as service:
+    with running(Fhir(postgres_url, api_keys["here"])) as service:
         yield service
 
 
@@ -98,7 +56,7 @@ def put(client: httpx.Client, resource: dict[str, object]) -> httpx.Response:
     )
 
 
-def test_answers_over_a_kilobyte_are_compressed_for_who_takes_it(service: Service) -> None:
+def test_answers_over_a_kilobyte_are_compressed_for_who_takes_it(service: Fhir) -> None:
     with service.client() as client:
         put(client, patient("large", text={"status": "generated", "div": "<div>" + "word " * 500 + "</div>"}))
         put(client, patient("small"))
@@ -115,7 +73,7 @@ def test_answers_over_a_kilobyte_are_compressed_for_who_takes_it(service: Servic
     assert "Accept-Encoding" in large.headers["vary"]
 
 
-def test_a_body_over_the_limit_is_cut_off_and_the_service_lives(service: Service) -> None:
+def test_a_body_over_the_limit_is_cut_off_and_the_service_lives(service: Fhir) -> None:
     part = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
     with closing(http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)) as connection:
         connection.putrequest("POST", "/fhir/R4/Patient")
@@ -148,7 +106,7 @@ def test_a_body_over_the_limit_is_cut_off_and_the_service_lives(service: Service
         pytest.param(b"GET /" + b"x" * 70_000, 431, id="a path without an end"),
     ],
 )
-def test_what_is_no_http_is_refused_with_an_outcome(service: Service, raw: bytes, status: int) -> None:
+def test_what_is_no_http_is_refused_with_an_outcome(service: Fhir, raw: bytes, status: int) -> None:
     with socket.create_connection(("127.0.0.1", service.port), timeout=5) as connection:
         connection.sendall(raw)
         answer = connection.recv(65536)
@@ -160,7 +118,7 @@ def test_what_is_no_http_is_refused_with_an_outcome(service: Service, raw: bytes
         assert client.get("Patient/nobody").status_code == 404
 
 
-def test_sigterm_under_load_ends_in_time_and_breaks_no_answer(own_service: Service) -> None:
+def test_sigterm_under_load_ends_in_time_and_breaks_no_answer(own_service: Fhir) -> None:
     with own_service.client() as client:
         put(client, patient("p1"))
     answered: list[int] = []
@@ -194,7 +152,7 @@ def test_sigterm_under_load_ends_in_time_and_breaks_no_answer(own_service: Servi
     assert seconds < 5
 
 
-def test_sigterm_does_not_wait_for_a_write_that_hangs(own_service: Service, postgres_url: str) -> None:
+def test_sigterm_does_not_wait_for_a_write_that_hangs(own_service: Fhir, postgres_url: str) -> None:
     with own_service.client() as client:
         put(client, patient("locked"))
     refused: list[int | str] = []
@@ -221,14 +179,13 @@ def test_sigterm_does_not_wait_for_a_write_that_hangs(own_service: Service, post
     assert seconds < 5
 
 
-def test_the_log_is_json_and_the_memory_small(own_service: Service) -> None:
+def test_the_log_is_json_and_the_memory_small(own_service: Fhir) -> None:
     with own_service.client() as client:
         client.get("Patient?name=Secretname")
         assert client.get("metadata").status_code == 200  # it reads the whole of the definitions
         memory = Path(f"/proc/{own_service.process.pid}/status").read_text()
     own_service.stop()
-    own_service.log.seek(0)
-    output = own_service.log.read()
+    output = own_service.output()
 
     lines = [json.loads(line) for line in output.splitlines()]
     assert {line["service"] for line in lines} == {"fhir-api"}
@@ -238,7 +195,7 @@ def test_the_log_is_json_and_the_memory_small(own_service: Service) -> None:
 
 
 def test_several_processes_count_together(postgres_url: str, api_keys: dict[str, str]) -> None:
-    with running(postgres_url, api_keys["here"], EHR_FHIR_WORKERS="2") as service:
+    with running(Fhir(postgres_url, api_keys["here"], EHR_FHIR_WORKERS="2")) as service:
         for _ in range(40):
             with service.client() as client:  # a new connection each, for either process
                 client.get("Patient/nobody")
