@@ -54,6 +54,15 @@ def _home_or_work(telecom: dict[str, Any]) -> str:
     return "work" if telecom.get("use") == "work" else "home"
 
 
+def _phone_or_mail(telecom: dict[str, Any]) -> str:
+    return "mail" if telecom.get("system") == "email" else "phone"
+
+
+def _coverage_class(item: dict[str, Any]) -> str:
+    codings = item.get("type", {}).get("coding", ())
+    return str(codings[0].get("code", "")) if codings else ""
+
+
 def _code(participant: dict[str, Any]) -> str:
     """The code of what somebody does: ATND, REF."""
     codings = [one for kind in participant.get("type", ()) for one in kind.get("coding", ())]
@@ -87,6 +96,8 @@ _PARTS: Mapping[tuple[str, str], _Parts] = MappingProxyType(
         ("RelatedPerson", "name"): _Parts(_main, frozenset({"contact"})),
         ("RelatedPerson", "telecom"): _Parts(_home_or_work, frozenset({"home", "work", "any", "contact"})),
         ("RelatedPerson", "address"): _Parts(_main, frozenset({"contact"})),
+        ("Practitioner", "telecom"): _Parts(_phone_or_mail, frozenset({"phone", "mail"})),
+        ("Coverage", "class"): _Parts(_coverage_class),
         ("Encounter", "type"): _Parts(_visit_type),
         ("Encounter", "participant"): _Parts(_code, frozenset({"referral"})),
         ("Encounter", "location"): _Parts(_whereabouts, frozenset({"temporary", "left", "planned"})),

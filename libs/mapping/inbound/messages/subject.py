@@ -130,7 +130,10 @@ def person(
         context.facility,
         context.control_id,
         str(identification.position),
-        remove=pid.nulls(identification, found, context),
+        remove=[
+            *pid.nulls(identification, found, context),
+            *(gone for one in group.all("IN2") for gone in in1.insured_nulls(one, context)),
+        ],
     )
 
 

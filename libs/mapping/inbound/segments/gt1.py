@@ -4,8 +4,8 @@ Source: the guide has no map; the shape is that of NK1[RelatedPerson].
 """
 
 from libs.fhir.parts import as_part
-from libs.hl7v2.message import Segment
-from libs.mapping.inbound.context import Context, Reference
+from libs.hl7v2.message import Segment, State
+from libs.mapping.inbound.context import Context, Reference, removed
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
@@ -17,6 +17,18 @@ from libs.mapping.inbound.segments.nk1 import RELATIONSHIP
 from libs.mapping.inbound.segments.pid import SEX
 
 FIELDS = frozenset({1, 2, 3, 5, 6, 7, 8, 9, 11, 12, 13, 14, 19, 21, 36})
+NULLS = {
+    3: ("name:main",),
+    5: ("address:main",),
+    6: ("telecom:home",),
+    7: ("telecom:work",),
+    8: ("birthDate",),
+    9: ("gender",),
+    11: ("relationship",),
+    13: ("period:start",),
+    14: ("period:end",),
+    36: ("communication",),
+}
 
 
 def guarantors(gt1: Segment, context: Context, patient: Reference) -> list[Reference]:
@@ -48,16 +60,31 @@ def _person(gt1: Segment, context: Context, patient: Reference) -> Reference | N
         period=times.between(context, gt1, 13, 14),
         communication=[{"language": language, "preferred": True}] if language else [],
     )
+    key = (spelled(names), gt1.text(11).strip())
     if numbers:
-        return context.put(found, None, patient["reference"], numbers[0]["system"], numbers[0]["value"])
-    return context.put(found, None, patient["reference"], spelled(names), gt1.text(11).strip())
+        key = (numbers[0]["system"], numbers[0]["value"])
+    return context.put(found, None, patient["reference"], *key, remove=_nulls(gt1, found, context))
+
+
+def _nulls(gt1: Segment, found: Element, context: Context) -> list[str]:
+    """What of the person the segment deletes."""
+    gone = removed(gt1, NULLS, found)
+    if gt1.state(12) is State.NULL:
+        gone.append(f"identifier:{_national_system(context)}")
+    return gone
 
 
 def _more_numbers(gt1: Segment, context: Context) -> list[Element]:
     """GT1-12 (social security) and GT1-19 (employee)."""
     found = cx_identifiers(context, gt1, 19, "employee")
     if number := gt1.text(12).strip():
-        us = context.config.jurisdiction == "US"
-        system = US_SSN if us else context.local("national-id", context.config.jurisdiction)
-        found.append({"type": concept(TYPE_SYSTEM, "SS" if us else "SB"), "system": system, "value": number})
+        kind = "SS" if context.config.jurisdiction == "US" else "SB"
+        system = _national_system(context)
+        found.append({"type": concept(TYPE_SYSTEM, kind), "system": system, "value": number})
     return found
+
+
+def _national_system(context: Context) -> str:
+    """What GT1-12 is a number of."""
+    jurisdiction = context.config.jurisdiction
+    return US_SSN if jurisdiction == "US" else context.local("national-id", jurisdiction)

@@ -4,8 +4,8 @@ Source: v2-to-FHIR IG 1.0.0, IN1[Coverage]. The insured's number is R4's subscri
 extension that the guide names, so that a search by it finds the Coverage.
 """
 
-from libs.hl7v2.message import Segment
-from libs.mapping.inbound.context import Context, Reference
+from libs.hl7v2.message import Segment, State
+from libs.mapping.inbound.context import Context, Reference, removed
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import code_system, codeable_concept
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
@@ -20,6 +20,18 @@ from libs.mapping.inbound.segments.pid import SEX
 
 FIELDS = frozenset({1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 13, 15, 16, 17, 18, 19, 22, 29, 30, 35, 36, 43, 49})
 IN2_FIELDS = frozenset({6, 8, 10, 61, 63, 72})
+NULLS = {
+    8: ("class:group",),
+    11: ("policyHolder",),
+    12: ("period:start",),
+    13: ("period:end",),
+    15: ("type",),
+    16: ("subscriber",),
+    17: ("relationship",),
+    22: ("order",),
+    35: ("class:plan",),
+}
+SUBSCRIBER_NULLS = {18: ("birthDate",), 19: ("address:main",), 43: ("gender",)}
 PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 US_MEDICARE = "http://hl7.org/fhir/sid/us-medicare"
 COVERAGE_CLASS = "http://terminology.hl7.org/CodeSystem/coverage-class"
@@ -49,11 +61,26 @@ def coverage(in1: Segment, in2: Segment | None, context: Context, patient: Refer
         order=positive_integer(in1.text(22)),
     )
     written = context.put(
-        found, None, patient["reference"], in1.text(2), in1.text(3), in1.text(4), policy or in1.text(49)
+        found,
+        None,
+        patient["reference"],
+        in1.text(2),
+        in1.text(3),
+        in1.text(4),
+        policy or in1.text(49),
+        remove=_nulls(in1, in2, found, context),
     )
     if in1.raw(30):
         _verification(in1, context, written)
     return written
+
+
+def _nulls(in1: Segment, in2: Segment | None, found: Element, context: Context) -> list[str]:
+    """What of the Coverage the segments delete."""
+    gone = removed(in1, NULLS, found)
+    if in2 is None:
+        return gone
+    return gone + removed(in2, {72: ("relationship",)}, found) + insured_nulls(in2, context)
 
 
 def _verification(in1: Segment, context: Context, target: Reference) -> None:
@@ -95,17 +122,29 @@ def insured_numbers(in2: Segment, context: Context) -> list[Element]:
     They are issued to persons, not to policies, so that they identify the patient too.
     """
     context.use(in2, IN2_FIELDS)
-    kinds = (
+    found: list[Element] = [
+        {"type": concept(TYPE_SYSTEM, kind), "system": system, "value": number}
+        for field, kind, system in _insured_systems(context)
+        if (number := in2.text(field).strip())
+    ]
+    return found + cx_identifiers(context, in2, 61, "member")
+
+
+def insured_nulls(in2: Segment, context: Context) -> list[str]:
+    """The numbers that IN2 deletes. That of IN2-61 stays: without it nobody knows whose number it was."""
+    return [
+        f"identifier:{system}"
+        for field, _, system in _insured_systems(context)
+        if in2.state(field) is State.NULL
+    ]
+
+
+def _insured_systems(context: Context) -> tuple[tuple[int, str, str], ...]:
+    return (
         (6, "MC", US_MEDICARE),
         (8, "MA", context.local("medicaid")),
         (10, "MI", context.local("military")),
     )
-    found: list[Element] = [
-        {"type": concept(TYPE_SYSTEM, kind), "system": system, "value": number}
-        for field, kind, system in kinds
-        if (number := in2.text(field).strip())
-    ]
-    return found + cx_identifiers(context, in2, 61, "member")
 
 
 def payors(in1: Segment, context: Context) -> list[Reference]:
@@ -139,7 +178,10 @@ def _subscriber(in1: Segment, in2: Segment | None, context: Context, patient: Re
         address=addresses(context, in1, 19),
         telecom=telecoms(context, in2, 63, "home") if in2 is not None else [],
     )
-    return context.put(person, None, patient["reference"], spelled(names), in1.text(17).strip())
+    gone = removed(in1, SUBSCRIBER_NULLS, person)
+    if in2 is not None:
+        gone += removed(in2, {63: ("telecom:home",)}, person)
+    return context.put(person, None, patient["reference"], spelled(names), in1.text(17).strip(), remove=gone)
 
 
 def _classes(in1: Segment) -> list[Element]:

@@ -3,8 +3,9 @@
 Source: the guide has no maps. HL7 v2.5.1 chapter 15, 15.4.1 and 15.4.5; chapter 8, 8.8.1.
 """
 
+from libs.fhir.parts import as_part
 from libs.hl7v2.message import Segment
-from libs.mapping.inbound.context import Context, Reference
+from libs.mapping.inbound.context import Context, Reference, removed
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import code_system, codeable_concepts
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
@@ -23,6 +24,16 @@ from libs.mapping.inbound.segments.pid import SEX
 STF_FIELDS = frozenset({1, 2, 3, 5, 6, 7, 10, 11, 15})
 PRA_FIELDS = frozenset({1, 3, 5, 6, 9})
 LOC_FIELDS = frozenset({1, 2, 6})
+STF_NULLS = {
+    3: ("name",),
+    5: ("gender",),
+    6: ("birthDate",),
+    7: ("active",),
+    10: ("telecom:phone",),
+    11: ("address",),
+    15: ("telecom:mail",),
+}
+PRA_NULLS = {3: ("specialty",), 5: ("specialty",), 9: ("organization",)}
 
 
 def staff(stf: Segment, pra: Segment | None, context: Context) -> list[Reference]:
@@ -39,18 +50,25 @@ def staff(stf: Segment, pra: Segment | None, context: Context) -> list[Reference
         identifier=identifiers,
         active=active,
         name=names,
-        telecom=telecoms(context, stf, 10) + _mail(stf),
+        telecom=[
+            *as_part("Practitioner", "telecom", "phone", telecoms(context, stf, 10)),
+            *as_part("Practitioner", "telecom", "mail", _mail(stf)),
+        ],
         gender=context.code(SEX, stf.text(5).strip(), stf, 5),
         birthDate=times.date(context, stf, 6),
         address=addresses(context, stf, 11),
     )
-    person = context.put(found, identifiers[0] if identifiers else None, context.facility, stf.text(1))
+    person = context.put(
+        found,
+        identifiers[0] if identifiers else None,
+        context.facility,
+        stf.text(1),
+        remove=removed(stf, STF_NULLS, found),
+    )
     if pra is None:
         return [person]
     specialties = codeable_concepts(context, pra, 5) + codeable_concepts(context, pra, 3, table="0186")
     works_for = organizations(context, pra, 9)
-    if not specialties and not works_for:
-        return [person]
     role = resource(
         "PractitionerRole",
         active=active,
@@ -58,7 +76,10 @@ def staff(stf: Segment, pra: Segment | None, context: Context) -> list[Reference
         organization=works_for[0] if works_for else None,
         specialty=specialties,
     )
-    return [person, context.put(role, None, person["reference"], "master-file")]
+    gone = removed(pra, PRA_NULLS, role)
+    if not specialties and not works_for and not gone:
+        return [person]
+    return [person, context.put(role, None, person["reference"], "master-file", remove=gone)]
 
 
 def place(loc: Segment, context: Context) -> list[Reference]:
