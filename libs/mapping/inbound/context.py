@@ -156,6 +156,11 @@ class Context:
         """A resource of this message."""
         return self._entries[reference["reference"]].resource
 
+    def find(self, *key: str) -> Reference | None:
+        """A reference to the resource of this message with that key, None without one."""
+        full_url = self.full_url(*key)
+        return {"reference": full_url} if full_url in self._entries else None
+
     def describe(self, reference: Reference, **more: Any) -> None:
         """Add elements to a resource of this message."""
         entry = self._entries[reference["reference"]]

@@ -98,8 +98,23 @@ def device_of_ei(context: Context, ei: Value) -> Reference | None:
 
 
 def _put(context: Context, identifier: Element | None, name: str, **more: list[Element]) -> Reference:
-    found = resource("Organization", identifier=[identifier] if identifier else [], name=name, **more)
-    return context.put(found, identifier, name.casefold())
+    if identifier is None:
+        return context.put(resource("Organization", name=name, **more), None, name.casefold())
+    number = (identifier["system"], identifier["value"])
+    known = context.find("Organization", *number)
+    if known is not None and name and name != identifier["value"]:
+        whole = context.stated(known)
+        named = whole.setdefault("name", name)
+        if named == identifier["value"]:  # it had no name yet
+            whole["name"] = name
+        elif named.casefold() != name.casefold():  # which of those that share the number is meant
+            unit = resource("Organization", name=name, partOf=known, **more)
+            return context.put(unit, None, *number, name.casefold())
+        name = ""
+    return context.put(
+        resource("Organization", identifier=[identifier], name=name if known is None else "", **more),
+        identifier,
+    )
 
 
 def _assigning_facility(context: Context, hd: Value) -> list[Element]:

@@ -121,14 +121,22 @@ def _source(msh: Segment, context: Context) -> Element:
 
 
 def _destination(msh: Segment, context: Context) -> list[Element]:
+    """MSH-25 and MSH-5, each a destination where they name two; MSH-23, else MSH-6 receives."""
     receiver, address = msh.first(5), msh.first(25)
     facility = organization(context, msh, 23) or organization_of_hd(context, msh.first(6))
+    names = {name for hd in (receiver, address) if (name := hd.text(1).strip())}
+    if len(names) == 2:
+        return [_addressed(hd, hd, facility, context) for hd in (address, receiver)]
     if not receiver and not address and facility is None:
         return []
+    return [_addressed(address, receiver, facility, context)]
+
+
+def _addressed(address: Value, receiver: Value, facility: Reference | None, context: Context) -> Element:
     endpoint = _endpoint(address, context) or _endpoint(receiver, context)
     name = address.text(1).strip() or receiver.text(1).strip()
     found = element(name=name, endpoint=endpoint, receiver=facility)
-    return [found if endpoint else found | {"_endpoint": absent("unknown")}]
+    return found if endpoint else found | {"_endpoint": absent("unknown")}
 
 
 def _endpoint(hd: Value, context: Context) -> str | None:
