@@ -7,6 +7,7 @@ import re
 from datetime import datetime, timedelta, timezone
 from enum import IntEnum
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 _TIMESTAMP = re.compile(
     r"(\d{4})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:\.(\d{1,9}))?)?)?)?)?)?(?:([+-])(\d{2})(\d{2}))?",
@@ -17,6 +18,10 @@ _WIDEST_OFFSET = 14 * 60  # minutes
 
 class BadTimestamp(ValueError):
     """The text is no date or time of HL7 v2, or one that the calendar does not have."""
+
+
+class UnknownZone(ValueError):
+    """The name is none of a time zone."""
 
 
 class Precision(IntEnum):
@@ -75,6 +80,14 @@ def parse_timestamp(text: str) -> Timestamp:
     except ValueError:
         raise BadTimestamp("a month, day, hour, minute or second that the calendar does not have") from None
     return timestamp
+
+
+def zone_name(name: str) -> str:
+    """The name of a time zone of the IANA database, as it is. Raises UnknownZone."""
+    try:
+        return ZoneInfo(name).key
+    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        raise UnknownZone("not a time zone of the IANA database, such as Europe/Berlin") from None
 
 
 def _offset(sign: str, hours: str, minutes: str) -> int:

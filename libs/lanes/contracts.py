@@ -34,6 +34,7 @@ class Envelope:
     peer: str  # address of the sender's connection
     charset: str  # character set to assume when MSH-18 is empty; "" for none
     body: bytes  # the message as received, without framing
+    timezone: str = ""  # IANA zone of times where the message states no offset; "" for none
 
     def to_wire(self) -> bytes:
         """One JSON line of facts, then the message's bytes untouched."""
@@ -44,6 +45,7 @@ class Envelope:
             "sender": self.sender,
             "peer": self.peer,
             "charset": self.charset,
+            "timezone": self.timezone,
         }
         return orjson.dumps(facts) + b"\n" + self.body
 
@@ -59,6 +61,7 @@ class Envelope:
             peer=facts["peer"],
             charset=facts["charset"],
             body=body,
+            timezone=facts.get("timezone", ""),  # the release before does not write it
         )
 
 

@@ -37,6 +37,7 @@ class Message(Base):
     status: Mapped[Key]  # transformed | dead | replaying | parked
     raw: Mapped[bytes] = mapped_column(LargeBinary)
     charset: Mapped[Key]
+    timezone: Mapped[Key] = mapped_column(server_default=text("''"))
     peer: Mapped[Key]
     report: Mapped[Key | None]  # JSON: what the mapping used, lost and could not code
     error: Mapped[Key | None]  # why it is dead, without content of the message

@@ -13,7 +13,7 @@ from libs.store.transformations import UnknownMessage
 
 _COLUMNS = (
     "replace(id::text, '-', '') AS id, received_at, processed_at, sender, control_id, message_type, status,"
-    " reused_control_id, charset, peer, length(raw) AS size, mapping_version, error"
+    " reused_control_id, charset, timezone, peer, length(raw) AS size, mapping_version, error"
 )
 
 _ONE = "org_id = %s AND id = %s::uuid"
@@ -31,7 +31,8 @@ class Received:
     message_type: str  # ADT^A01; "" when it could not be read
     status: str  # transformed | dead | replaying | parked
     reused_control_id: bool  # the sender had used this MSH-10 for other content
-    charset: str  # what an empty MSH-18 means; "" for nothing
+    charset: str  # what an empty MSH-18 means, as the gateway has it; "" for nothing
+    timezone: str  # of times without an offset, as the gateway has it; "" for none
     peer: str
     size: int  # bytes
     mapping_version: int | None  # of the organization's layers

@@ -179,12 +179,12 @@ def open_dead_letters(connection: Connection[Any]) -> dict[str, int]:
 
 _INSERT = """
 INSERT INTO message AS m (org_id, id, sender, control_id, reused_control_id, message_type, received_at,
-    processed_at, status, raw, charset, peer, report, error, patient_key, mapping_version)
+    processed_at, status, raw, charset, timezone, peer, report, error, patient_key, mapping_version)
 VALUES (%(org)s, %(id)s::uuid, %(sender)s, %(control_id)s,
     EXISTS (SELECT FROM message o WHERE o.org_id = %(org)s AND o.sender = %(sender)s
             AND o.control_id = %(control_id)s AND o.id <> %(id)s::uuid),
-    %(type)s, %(received_at)s, %(now)s, %(status)s, %(raw)b, %(charset)s, %(peer)s, %(report)s, %(error)s,
-    %(patient_key)s, %(mapping_version)s)
+    %(type)s, %(received_at)s, %(now)s, %(status)s, %(raw)b, %(charset)s, %(timezone)s, %(peer)s, %(report)s,
+    %(error)s, %(patient_key)s, %(mapping_version)s)
 ON CONFLICT (org_id, id) DO UPDATE
     SET status = excluded.status, processed_at = excluded.processed_at, report = excluded.report,
         error = excluded.error, message_type = excluded.message_type,
@@ -226,6 +226,7 @@ def _row(
         "status": status,
         "raw": envelope.body,
         "charset": _text(envelope.charset),
+        "timezone": _text(envelope.timezone),
         "peer": _text(envelope.peer),
         "report": report if report is None else _text(report),
         "error": error if error is None else _text(error),
@@ -257,12 +258,13 @@ def _envelope(connection: Connection[Any], org: str, message_id: str) -> Envelop
     return envelope(org, row)
 
 
-ENVELOPE = "id, received_at, sender, peer, charset, raw"  # the columns of a message that `envelope` takes
+# The columns of a message that `envelope` takes.
+ENVELOPE = "id, received_at, sender, peer, charset, timezone, raw"
 
 
 def envelope(org: str, row: Sequence[Any]) -> Envelope:
     """The message of a row, as the gateway had sent it."""
-    message_id, received_at, sender, peer, charset, raw = row
+    message_id, received_at, sender, peer, charset, timezone, raw = row
     return Envelope(
         message_id=message_id.hex,
         organization=org,
@@ -271,6 +273,7 @@ def envelope(org: str, row: Sequence[Any]) -> Envelope:
         peer=peer,
         charset=charset,
         body=raw,
+        timezone=timezone,
     )
 
 

@@ -53,7 +53,7 @@ def to_do(envelope: Envelope, now: float) -> tuple[str, bytes]:
     `now`, in Unix seconds, is since when it waits: lanes tell how long.
     """
     try:
-        patient = read_patient(envelope.body, read_header(envelope.body))
+        patient = read_patient(envelope.body, read_header(envelope.body), envelope.charset)
     except Permanent:
         patient = b""
     lane = transformation_lane(envelope.organization, patient or envelope.sender.encode())
@@ -148,4 +148,4 @@ def _stored(connection: Connection[Any], org: str, condition: str, values: tuple
         f" FROM message WHERE {condition}",
         values,
     )
-    return [Stored(envelope(org, row[:6]), *row[6:]) for row in found]
+    return [Stored(envelope(org, row[:-5]), *row[-5:]) for row in found]

@@ -8,6 +8,7 @@ those of `Listener`:
     port = 2577
     organization = "north"            # "" or absent: the sender rules decide
     charset = "8859/1"                # what an empty MSH-18 means, unless the sender's rule says
+    timezone = "Europe/Berlin"        # of times without an offset, likewise
     proxy = true                      # the connections come through a proxy that says PROXY v1 or v2
 
     [listener.tls]
@@ -27,7 +28,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from libs.settings import Port
-from services.mllp_gateway.senders import CharacterSet
+from services.mllp_gateway.senders import CharacterSet, TimeZone
 from services.mllp_gateway.settings import Settings
 
 Organization = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -58,6 +59,7 @@ class Listener(BaseModel):
     port: Port
     organization: Organization | None = None
     charset: CharacterSet = ""  # what an empty MSH-18 means, unless the sender's rule says
+    timezone: TimeZone = ""  # of times, when neither they nor MSH-7 state an offset, likewise
     processing_ids: frozenset[str] = (
         frozenset()
     )  # accepted MSH-11.1, unless the sender's rule says; empty: any

@@ -143,6 +143,7 @@ class Receiver:
             peer=exchange.client.address,
             charset=charset,
             body=body,
+            timezone=sender.timezone or exchange.client.listener.timezone,
         )
         exchange.wire = envelope.to_wire()
         exchange.lane = inbound_lane(

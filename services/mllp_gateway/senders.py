@@ -8,6 +8,7 @@ The rules are read from a TOML file; the first whose fields all match decides:
     organization = "north"
     priority = 2                      # 1 is worked off first
     charset = "8859/1"                # what MSH-18 means when it is empty
+    timezone = "Europe/Berlin"        # of times, when neither they nor MSH-7 state an offset
     when_storage_is_down = "AE"
 
 A message that no rule matches is from the default sender of the default organization.
@@ -24,6 +25,7 @@ from libs.errors import Permanent
 from libs.hl7v2.character_sets import UnsupportedCharset, character_sets
 from libs.hl7v2.charset import decode_part
 from libs.hl7v2.header import Header
+from libs.hl7v2.timestamp import zone_name
 from libs.lanes.contracts import DEFAULT_PRIORITY
 from libs.log import get_logger
 
@@ -44,6 +46,7 @@ def _known(charset: str) -> str:
 
 
 CharacterSet = Annotated[str, AfterValidator(_known)]  # as in MSH-18; "" for none
+TimeZone = Annotated[str, AfterValidator(lambda name: name and zone_name(name))]  # "" for none
 
 
 class UnknownSender(Permanent):
@@ -68,6 +71,7 @@ class Sender(BaseModel):
     organization: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     priority: int = Field(default=DEFAULT_PRIORITY, ge=1, le=5)
     charset: CharacterSet = ""  # what an empty MSH-18 means
+    timezone: TimeZone = ""  # of times, when neither they nor MSH-7 state an offset
     # `close` leaves the sender to send it again; a negative answer makes some senders drop it.
     when_storage_is_down: StorageDown = "close"
     types: frozenset[str] = frozenset()  # accepted MSH-9, `ADT` or `ADT^A01`; empty: all that HL7 defines

@@ -6,6 +6,7 @@ from typing import Any
 from psycopg import Connection
 
 from libs.errors import Unavailable
+from libs.lanes.contracts import Envelope
 from libs.mapping.inbound.config import MappingConfig
 from libs.mapping.inbound.layers import BadLayer, Layers
 from libs.store import layers
@@ -19,19 +20,20 @@ class Configuration:
 
     base: MappingConfig  # where no layer says otherwise
     layers: Layers
-    _by_sender: dict[str, MappingConfig] = field(default_factory=dict)
+    _known: dict[tuple[str, str, str], MappingConfig] = field(default_factory=dict)
 
     @property
     def version(self) -> int:
         return self.layers.version
 
-    def of(self, sender: str) -> MappingConfig:
-        """What holds for the messages of a sender (MSH-3|MSH-4)."""
-        config = self._by_sender.get(sender)
+    def of(self, envelope: Envelope) -> MappingConfig:
+        """What holds for a message: by its sender, and what the gateway says of that."""
+        key = (envelope.sender, envelope.charset, envelope.timezone)
+        config = self._known.get(key)
         if config is None:
-            if len(self._by_sender) >= _SENDERS:
-                self._by_sender.clear()
-            config = self._by_sender[sender] = self.layers.config(self.base, sender)
+            if len(self._known) >= _SENDERS:
+                self._known.clear()
+            config = self._known[key] = self.layers.config(self.base, *key)
         return config
 
 

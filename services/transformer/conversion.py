@@ -105,8 +105,8 @@ def convert(received: Conversion, configuration: Configuration) -> Conversion:
     envelope = received.envelope
     received = replace(received, mapping_version=configuration.version)
     try:
-        config = configuration.of(envelope.sender)
-        text, warnings = decode_message(envelope.body, config.charset or envelope.charset)
+        config = configuration.of(envelope)
+        text, warnings = decode_message(envelope.body, config.charset)
         mapped = map_message(parse(text), config)
         report = {**mapped.report.to_dict(), "charset": warnings}
         return replace(
@@ -142,7 +142,7 @@ def read(lane: str, envelope: Envelope) -> Conversion:
         return Conversion(lane, envelope)
     kind = "^".join(part.decode("latin-1") for part in (header.type, header.event) if part)
     control_id = header.control_id.decode("latin-1")
-    key = patient_key(read_patient(envelope.body, header))
+    key = patient_key(read_patient(envelope.body, header, envelope.charset))
     return Conversion(lane, envelope, control_id, kind if _MESSAGE_TYPE.fullmatch(kind) else "", key)
 
 

@@ -1,10 +1,10 @@
 """What the transformer can be told."""
 
 import os
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
 
+from libs.hl7v2.timestamp import zone_name
 from libs.settings import DatabaseSettings, Port, RedisSettings, ServiceSettings
 
 
@@ -19,7 +19,4 @@ class Settings(ServiceSettings, RedisSettings, DatabaseSettings):
     @field_validator("default_timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        try:
-            return name and ZoneInfo(name).key
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError("not an IANA time zone such as Europe/Berlin") from None
+        return name and zone_name(name)

@@ -16,11 +16,18 @@ ENVELOPE = Envelope(
 )
 
 
-@given(body=st.binary(), sender=st.text(), charset=st.text())
-def test_an_envelope_arrives_as_it_was_sent(body: bytes, sender: str, charset: str) -> None:
-    envelope = replace(ENVELOPE, body=body, sender=sender, charset=charset)
+@given(body=st.binary(), sender=st.text(), charset=st.text(), timezone=st.text())
+def test_an_envelope_arrives_as_it_was_sent(body: bytes, sender: str, charset: str, timezone: str) -> None:
+    envelope = replace(ENVELOPE, body=body, sender=sender, charset=charset, timezone=timezone)
 
     assert Envelope.from_wire(envelope.to_wire()) == envelope
+
+
+def test_an_envelope_of_the_release_before_has_no_time_zone() -> None:
+    wire = b"""{"id":"0123456789abcdef0123456789abcdef","org":"default","at":1790000000.25,
+        "sender":"LAB|NORTH","peer":"10.0.0.7","charset":""}""".replace(b"\n", b"")
+
+    assert Envelope.from_wire(wire + b"\n" + ENVELOPE.body) == ENVELOPE
 
 
 def test_a_resend_has_the_same_id_and_other_bytes_have_another() -> None:

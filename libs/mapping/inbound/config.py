@@ -35,7 +35,7 @@ class MappingConfig:
     codes: Mapping[tuple[str, str], Mapping[str, Target]] = field(default_factory=lambda: NO_CODES)
     # Codes of a local coding system, by its name in CWE-3, and what they are in a system known to others.
     translations: Mapping[str, Mapping[str, Target]] = field(default_factory=lambda: NO_TRANSLATIONS)
-    charset: str = ""  # of a message whose MSH-18 is empty; "": as the gateway's rule for the sender has it
+    charset: str = ""  # of a message whose MSH-18 is empty; "": none is agreed
     park_unmapped: bool = False  # a message with a code that no map knows waits for the map
     rules: "tuple[Rule, ...]" = ()  # what becomes of fields that no map knows (rules.py)
     jurisdiction: str = "US"  # ISO 3166 code; decides what PID-19 is a number of

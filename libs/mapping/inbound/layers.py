@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from libs.errors import Permanent
 from libs.fhir.definitions import codes, table
 from libs.hl7v2.charset import UnsupportedCharset, decode_message
+from libs.hl7v2.timestamp import UnknownZone, zone_name
 from libs.mapping.inbound.config import MappingConfig
 from libs.mapping.inbound.rules import BadRule, Rule, read_rule
 from libs.terminology.concept_map import NOTHING, Target, concept_map, map_names, tables
@@ -51,14 +51,24 @@ class Layers:
     version: int  # 0: there are none
     by_name: Mapping[str, Layer]
 
-    def config(self, base: MappingConfig, sender: str) -> MappingConfig:
-        """What holds for the messages of a sender (MSH-3|MSH-4, as sent)."""
+    def config(
+        self, base: MappingConfig, sender: str, charset: str = "", timezone: str = ""
+    ) -> MappingConfig:
+        """What holds for the messages of a sender (MSH-3|MSH-4, as sent).
+
+        `charset` and `timezone` are what the gateway says of the sender or its port, "" for nothing. They
+        go before the organization's layers and after the sender's own: the closer to the sender, the surer.
+        """
         by_name = {name: self.by_name[name] for name in self.by_name if name.startswith(SENDER)}
         application, _, facility = sender.partition("|")
         known = (f"{one}|{other}" for one in _names(application) for other in _names(facility))
         of_sender = next((SENDER + one for one in known if SENDER + one in by_name), "")
-        names = (PROFILE, ORGANIZATION, of_sender)
-        return configure(base, [self.by_name[name] for name in names if name in self.by_name])
+        in_order = [
+            *(self.by_name[name] for name in (PROFILE, ORGANIZATION) if name in self.by_name),
+            _of_gateway(charset, timezone),
+            *(by_name[name] for name in [of_sender] if name),
+        ]
+        return configure(base, in_order)
 
 
 def configure(base: MappingConfig, layers: Sequence[Layer]) -> MappingConfig:
@@ -110,6 +120,11 @@ def shipped_profile(name: str) -> str:
     if name not in shipped():
         raise BadLayer(f"no profile {name!r} is shipped; there are {', '.join(shipped())}")
     return files(__package__).joinpath("profiles", f"{name}.toml").read_text("utf-8")
+
+
+def _of_gateway(charset: str, timezone: str) -> Layer:
+    said = {"charset": charset, "default_timezone": timezone}
+    return Layer({name: value for name, value in said.items() if value})
 
 
 def _names(party: str) -> tuple[str, str]:
@@ -238,9 +253,9 @@ def _uri(where: str, uri: Any) -> str:
 
 def _zone(name: str) -> dict[str, Any]:
     try:
-        return {"default_timezone": ZoneInfo(name).key}
-    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        raise BadLayer(f"timezone: {name!r} is no time zone of the IANA database") from None
+        return {"default_timezone": zone_name(name)}
+    except UnknownZone as error:
+        raise BadLayer(f"timezone: {name!r} is {error}") from None
 
 
 def _charset(name: str) -> dict[str, Any]:

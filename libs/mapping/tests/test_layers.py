@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from libs.fhir.validate import validate
@@ -92,8 +94,30 @@ def test_a_senders_layer_is_for_that_sender(sender: str, zone: str) -> None:
     assert layers.config(BASE, sender).default_timezone == zone
 
 
+@pytest.mark.parametrize(
+    ("sender", "gateway", "expected"),
+    [
+        pytest.param("OLDLAB|NORTH", ("8859/5", "Asia/Tokyo"), ("8859/1", "UTC"), id="the sender's layer"),
+        pytest.param("ADT|NORTH", ("8859/5", "Asia/Tokyo"), ("8859/5", "Asia/Tokyo"), id="the gateway"),
+        pytest.param("ADT|NORTH", ("", ""), ("8859/2", "Europe/Vienna"), id="the organization's layer"),
+    ],
+)
+def test_who_is_closest_to_the_sender_says_its_charset_and_zone(
+    sender: str, gateway: tuple[str, str], expected: tuple[str, str]
+) -> None:
+    organization = read_layer("organization", 'timezone = "Europe/Vienna"\ncharset = "8859/2"')
+    own = read_layer("sender:OLDLAB|NORTH", 'timezone = "UTC"\ncharset = "8859/1"')
+    layers = Layers(2, {"sender:OLDLAB|NORTH": own, "organization": organization})
+
+    config = layers.config(BASE, sender, *gateway)
+
+    assert (config.charset, config.default_timezone) == expected
+
+
 def test_without_layers_the_configuration_stays_as_it_is() -> None:
     assert Layers(0, {}).config(BASE, "OLDLAB|NORTH") == BASE
+    gateways = Layers(0, {}).config(BASE, "OLDLAB|NORTH", "8859/5", "Asia/Tokyo")
+    assert gateways == replace(BASE, charset="8859/5", default_timezone="Asia/Tokyo")
 
 
 def test_codes_of_an_organization_go_before_the_guide() -> None:
@@ -228,7 +252,7 @@ def test_a_text_that_a_rule_has_no_value_for_is_uncoded() -> None:
     [
         ("timezone = ", "layer organization is no TOML document"),
         ("colour = 'red'", "layer organization: colour is no setting"),
-        ("timezone = 'Mars/Base'", "no time zone"),
+        ("timezone = 'Mars/Base'", "not a time zone of the IANA database"),
         ("charset = 'EBCDIC'", "not in HL7 table 0211"),
         ("charset = 'UTF-16'", "UTF-16"),
         ("unmapped = 'drop'", '"pass" or "park"'),

@@ -11,7 +11,7 @@ import pytest
 
 from libs.fhir.bundle import Entry
 from libs.fhir.json import loads
-from libs.lanes.contracts import Envelope
+from libs.lanes.contracts import Envelope, transformation_lane
 from libs.store import messages, transformations, writer
 from libs.store.engine import Pool, attempt, open_pool, transaction
 from libs.store.messages import Finished
@@ -197,3 +197,12 @@ def test_resources_that_messages_would_have_made_are_made_and_found_by_their_ide
     apply(pool, patient("2", language="de"))
 
     assert stored(pool) == [(1, {"gender": "male"}), (2, {"gender": "female", "language": "de"})]
+
+
+def test_a_message_goes_on_its_patients_lane_whatever_its_bytes_look_like() -> None:
+    """In BIG-5 the second bytes of the name are a field separator and an escape character."""
+    body = b"MSH|^~\\&|ADT|NORTH\rPID|1|" + "唰功".encode("big5") + b"|P1^^^NORTH^MR\r"
+
+    lane, _ = transformations.to_do(replace(A, charset="BIG-5", body=body), NOW.timestamp())
+
+    assert lane == transformation_lane("default", b"P1")

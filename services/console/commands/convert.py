@@ -4,7 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from libs.errors import Permanent
 from libs.fhir.bundle import transaction
@@ -12,6 +11,7 @@ from libs.fhir.json import dumps
 from libs.hl7v2.charset import decode_message
 from libs.hl7v2.delimiters import BadHeader
 from libs.hl7v2.message import parse
+from libs.hl7v2.timestamp import UnknownZone, zone_name
 from libs.mapping.inbound.config import MappingConfig
 from libs.mapping.inbound.mapper import map_message
 from services.console.commands.files import read_messages
@@ -83,6 +83,6 @@ def _tell(place: Path | str, reason: str) -> int:
 
 def _zone(name: str) -> str:
     try:
-        return ZoneInfo(name).key
-    except (ZoneInfoNotFoundError, ValueError):
-        raise argparse.ArgumentTypeError(f"{name} is not a time zone such as Europe/Berlin") from None
+        return zone_name(name)
+    except UnknownZone as error:
+        raise argparse.ArgumentTypeError(f"{name} is {error}") from None

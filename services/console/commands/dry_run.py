@@ -72,9 +72,13 @@ def dry_run(
     """The messages by the layers that are in force, compared with those and the layer. Raises BadLayer."""
     candidate = Layers(current.version, {**current.by_name, name: read_layer(name, document)})
     return [
-        _outcome(one, *(layers.config(base, one.envelope.sender) for layers in (current, candidate)))
+        _outcome(one, _config(base, current, one.envelope), _config(base, candidate, one.envelope))
         for one in stored
     ]
+
+
+def _config(base: MappingConfig, layers: Layers, envelope: Envelope) -> MappingConfig:
+    return layers.config(base, envelope.sender, envelope.charset, envelope.timezone)
 
 
 def _outcome(message: Stored, before: MappingConfig, after: MappingConfig) -> Outcome:
@@ -87,7 +91,7 @@ def _outcome(message: Stored, before: MappingConfig, after: MappingConfig) -> Ou
 
 
 def _mapped(envelope: Envelope, config: MappingConfig) -> Mapped:
-    text, _ = decode_message(envelope.body, config.charset or envelope.charset)
+    text, _ = decode_message(envelope.body, config.charset)
     return map_message(parse(text), config)
 
 

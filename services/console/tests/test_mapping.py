@@ -13,7 +13,7 @@ from libs.lanes.contracts import Envelope, message_id
 from libs.store import messages
 from libs.store.engine import open_pool, transaction
 from libs.store.messages import Finished
-from libs.testing.messages import adt
+from libs.testing.messages import SENT, adt
 from services.console.tests.command import Run, ehrconnect
 
 RECEIVED = datetime(2026, 11, 24, 8, tzinfo=UTC)
@@ -42,12 +42,13 @@ def document(folder: Path, text: str) -> Path:
     return folder / "layer.toml"
 
 
-def stored(url: str, number: int, *, parked: bool = False, patient: int = 1) -> str:
+def stored(url: str, number: int, *, parked: bool = False, patient: int = 1, timezone: str = "") -> str:
     """A stored message, received so many minutes after RECEIVED; its id."""
-    body = adt(control_id=f"M{number}", patient_id=f"P{patient}")
+    sent = SENT[:14] if timezone else SENT
+    body = adt(control_id=f"M{number}", patient_id=f"P{patient}", sent=sent)
     identity = message_id("default", b"REGISTRATION", b"NORTH", f"M{number}".encode(), body)
     at = (RECEIVED + timedelta(minutes=number)).timestamp()
-    envelope = Envelope(identity, "default", at, "REGISTRATION|NORTH", "10.0.0.1", "", body)
+    envelope = Envelope(identity, "default", at, "REGISTRATION|NORTH", "10.0.0.1", "", body, timezone)
     record = messages.park if parked else messages.finish
     with open_pool(url, 1) as pool, transaction(pool, "default") as connection:
         finished = Finished(envelope, f"M{number}", "ADT^A01", "{}", patient)
@@ -137,6 +138,22 @@ def test_a_dry_run_shows_what_would_change_and_changes_nothing(
         {"resource": "Patient", "url": url, "path": "gender", "before": "female", "after": "other"}
     ]
     assert as_json("list", settings=installation) == []
+
+
+def test_a_dry_run_takes_times_as_of_the_zone_that_the_gateway_knew(
+    installation: dict[str, str], tmp_path: Path
+) -> None:
+    stored(installation["EHR_DATABASE_URL"], 1, timezone="Asia/Tokyo")
+    file = document(tmp_path, VIENNA)
+
+    def admitted(layer: str) -> list[tuple[str, str]]:
+        [outcome] = as_json("dry-run", layer, file, settings=installation)
+        return [
+            (one["before"][19:], one["after"][19:]) for one in outcome["changes"] if "period" in one["path"]
+        ]
+
+    assert admitted("organization") == []
+    assert admitted("sender:REGISTRATION|NORTH") == [("+09:00", "+01:00")]
 
 
 def test_stored_messages_are_put_on_the_lanes_of_their_patients(

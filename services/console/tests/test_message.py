@@ -23,6 +23,7 @@ FIRST = Envelope(
     peer="10.0.0.1:4000",
     charset="",
     body=adt(control_id="A1"),
+    timezone="Europe/Berlin",
 )
 REUSED = replace(
     FIRST, message_id="0" * 31 + "2", received_at=1_772_446_501.0, body=adt("A08", control_id="A1")
@@ -69,6 +70,7 @@ def test_messages_are_listed_the_newest_first(installation: Mapping[str, str]) -
         "status": "dead",
         "reused_control_id": False,
         "charset": "",
+        "timezone": "Europe/Berlin",
         "peer": "10.0.0.1:4000",
         "size": len(DEAD.body),
         "mapping_version": None,

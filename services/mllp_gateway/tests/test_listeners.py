@@ -185,6 +185,39 @@ def test_a_port_stands_for_an_organization_and_a_proxy_says_who_calls(tmp_path: 
     assert envelopes == [("north", "8859/15", "203.0.113.7:40000", adt("1"))]
 
 
+def test_character_set_and_time_zone_are_the_ports_unless_the_senders_rule_says(
+    tmp_path: Path, redis_url: str
+) -> None:
+    port = free_port()
+    senders, listeners = tmp_path / "senders.toml", tmp_path / "listeners.toml"
+    senders.write_text("""
+        [[sender]]
+        application = "LAB"
+        charset = "8859/5"
+        timezone = "Asia/Tokyo"
+        """)
+    listeners.write_text(f"""
+        [[listener]]
+        name = "clinic"
+        port = {port}
+        charset = "8859/15"
+        timezone = "Europe/Berlin"
+        """)
+    with (
+        running_gateway(tmp_path, redis_url, senders_file=senders, listeners_file=listeners) as gateway,
+        Peer(port) as clinic,
+    ):
+        for message in (adt("1"), adt("2", application="LAB")):
+            assert [code(clinic.ask(message)), code(gateway.ask(message + b"ZZZ|1\r"))] == ["AA", "AA"]
+
+    assert sorted((e.sender, e.charset, e.timezone) for e in stored(redis_url)) == [
+        ("ADMIT|NORTH", "", ""),
+        ("ADMIT|NORTH", "8859/15", "Europe/Berlin"),
+        ("LAB|NORTH", "8859/5", "Asia/Tokyo"),
+        ("LAB|NORTH", "8859/5", "Asia/Tokyo"),
+    ]
+
+
 def test_a_port_has_limits_of_its_own(tmp_path: Path, redis_url: str) -> None:
     port = free_port()
     listeners = tmp_path / "listeners.toml"
@@ -214,6 +247,10 @@ def test_a_port_has_limits_of_its_own(tmp_path: Path, redis_url: str) -> None:
     [
         ("[[listener]]\nname = 'x'\n", "listener 1: port: "),
         ("[[listener]]\nname = 'mllp'\nport = 1\n", "two listeners are called mllp"),
+        (
+            "[[listener]]\nname = 'x'\nport = 1\ntimezone = 'Europe'\n",
+            "listener 1: timezone: Value error, not a time zone of the IANA database, such as Europe/Berlin",
+        ),
         (
             "[[listener]]\nname = 'x'\nport = 1\ntls = {certificate = '/no', key = '/no'}\n",
             "/no: No such file",

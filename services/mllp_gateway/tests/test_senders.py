@@ -111,6 +111,10 @@ def test_without_a_default_organization_a_stranger_is_unknown(tmp_path: Path) ->
         ("[[sender]]\norganization = 'Not A Slug'\n", "sender 1: organization: "),
         ("[[sender]]\ncharset = 'latin'\n", "sender 1: charset: "),
         ("[default]\ncharset = 'UTF-16'\n", "default: charset: "),
+        (
+            "[[sender]]\ntimezone = 'CEST'\n",
+            "sender 1: timezone: Value error, not a time zone of the IANA database, such as Europe/Berlin",
+        ),
         ("[other]\n", "other is neither [default] nor [[sender]]"),
         ("not toml", "Expected"),
     ],

@@ -110,6 +110,49 @@ def test_a_layer_of_a_sender_decides_its_character_set(transformer: Transformer)
     assert names == ["Иванов", cyrillic.decode("cp1252")]
 
 
+def died(number: int, patient: str, at: str = "20260301101500", sent: str = "") -> Envelope:
+    """A message with a time of death; `sent` is the offset of MSH-7."""
+    one = update(number, patient=patient)
+    body = one.body.replace(b"+0000||ADT", f"{sent}||ADT".encode())
+    return replace(one, body=body.replace(b"|F", b"|F" + b"|" * 21 + at.encode()))
+
+
+def test_the_zone_of_a_time_is_that_of_the_value_of_msh_7_or_of_who_is_closest_to_the_sender(
+    transformer: Transformer,
+) -> None:
+    transformer.save('timezone = "America/New_York"', "organization")
+    transformer.save('timezone = "Asia/Kolkata"', "sender:LAB|NORTH")
+    transformer.receive(
+        replace(died(1, "P1", "20260301101500-0100"), timezone="Asia/Tokyo"),
+        replace(died(2, "P2", sent="+0200"), timezone="Asia/Tokyo"),
+        replace(died(3, "P3"), sender="LAB|NORTH", timezone="Asia/Tokyo"),
+        replace(died(4, "P4"), timezone="Asia/Tokyo"),
+        died(5, "P5"),
+    )
+
+    died_at = {one["identifier"][0]["value"]: one["deceasedDateTime"] for _, one in transformer.patients()}
+    offsets = [died_at[f"P{number}"].removeprefix("2026-03-01T10:15:00") for number in range(1, 6)]
+    assert offsets == ["-01:00", "+02:00", "+05:30", "+09:00", "-05:00"]
+
+
+def test_a_message_keeps_the_zone_and_the_character_set_that_it_came_with(transformer: Transformer) -> None:
+    cyrillic = "Иванов".encode("iso8859-5")
+    one = replace(died(1, "P1"), charset="8859/5", timezone="Asia/Tokyo")
+    one = replace(one, body=one.body.replace(b"Doe", cyrillic))
+    transformer.receive(one)
+    before = transformer.patients()
+    transformer.save(ZPI_LANGUAGE)
+
+    transformer.again(replace(one, charset="", timezone=""))
+
+    assert transformer.statuses() == [("M1", "transformed", 1)]
+    assert transformer.patients() == before
+    [(_, patient)] = before
+    assert (patient["name"][0]["family"], patient["deceasedDateTime"]) == (
+        "Иванов", "2026-03-01T10:15:00+09:00",
+    )  # fmt: skip
+
+
 def test_a_message_by_a_newer_layer_updates_its_resources(transformer: Transformer) -> None:
     transformer.receive(update(1, "ZPI|W3"), update(2, family="Roe"))
     transformer.save(WARD)
