@@ -1,7 +1,7 @@
 """Whether a resource is valid R4, checked by rules compiled from the definitions.
 
 Structure, cardinality, choices, primitive formats, required bindings and the constraints that matter are
-errors; a reference to a type that the element does not name is a warning. Profiles are not looked at.
+errors; a reference to a type that the element does not name is a warning. Profiles: see profiles.py.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,0 +1,361 @@
+"""Changes of the conforming samples, and the issue (code, place) that a profile finds in each, or none."""
+
+from typing import Any
+
+from libs.fhir.tests.profile_samples import (
+    CATEGORY,
+    DOCTOR,
+    DOCUMENT,
+    LOINC,
+    ORIGIN,
+    PANEL,
+    PATIENT,
+    PREGNANCY,
+    PRESSURE,
+    PROBLEM,
+    RACE,
+    SODIUM,
+    concept,
+)
+from libs.fhir.tests.test_validate import changed
+
+PATIENTS, LABS, PRESSURES = "us-core-patient", "us-core-observation-lab", "us-core-blood-pressure"
+DOCUMENTS, DOCTORS, REPORTS = (
+    "us-core-documentreference",
+    "us-core-practitioner",
+    "us-core-diagnosticreport-lab",
+)
+PROBLEMS, PREGNANCIES = "us-core-condition-problems-health-concerns", "us-core-observation-pregnancystatus"
+
+CASES: list[tuple[str, dict[str, Any], str, Any, str, tuple[str, str] | None]] = [
+    # occurrences
+    ("a missing element", PATIENT, "gender", ..., PATIENTS, ("required", "Patient.gender")),
+    ("a missing list", PATIENT, "identifier", ..., PATIENTS, ("required", "Patient.identifier")),
+    (
+        "a missing element inside",
+        PATIENT,
+        "identifier.0.system",
+        ...,
+        PATIENTS,
+        ("required", "Patient.identifier[0].system"),
+    ),
+    (
+        "a missing element of one of many",
+        PATIENT,
+        "telecom",
+        [{"system": "phone", "value": "1"}, {"system": "fax"}],
+        PATIENTS,
+        ("required", "Patient.telecom[1].value"),
+    ),
+    (
+        "a missing choice",
+        PRESSURE,
+        "effectiveDateTime",
+        ...,
+        PRESSURES,
+        ("required", "Observation.effective"),
+    ),
+    (
+        "too many",
+        DOCUMENT,
+        "context",
+        {"encounter": [{"reference": "Encounter/1"}, {"reference": "Encounter/2"}]},
+        DOCUMENTS,
+        ("structure", "DocumentReference.context.encounter"),
+    ),
+    # slices
+    (
+        "no item of a slice by pattern",
+        SODIUM,
+        "category",
+        [concept(CATEGORY, "exam")],
+        LABS,
+        ("required", "Observation.category"),
+    ),
+    (
+        "no item of a slice by value",
+        PRESSURE,
+        "category",
+        [concept(CATEGORY, "exam")],
+        PRESSURES,
+        ("required", "Observation.category"),
+    ),
+    (
+        "no item of a slice by value set",
+        PROBLEM,
+        "category",
+        [concept("urn:ours", "problem-list-item")],
+        PROBLEMS,
+        ("required", "Condition.category"),
+    ),
+    (
+        "two items of a slice for one",
+        SODIUM,
+        "category",
+        [concept(CATEGORY, "laboratory")] * 2,
+        LABS,
+        ("structure", "Observation.category"),
+    ),
+    (
+        "an item of a slice with another coding",
+        PRESSURE,
+        "category.0.coding",
+        [{"system": CATEGORY, "code": "vital-signs"}, {"system": CATEGORY, "code": "exam"}],
+        PRESSURES,
+        ("value", "Observation.category[0].coding[1].code"),
+    ),
+    (
+        "no item of a slice by the code of a component",
+        PRESSURE,
+        "component.1.code",
+        concept(LOINC, "1-8"),
+        PRESSURES,
+        ("required", "Observation.component"),
+    ),
+    (
+        "an item of a slice with a wrong unit",
+        PRESSURE,
+        "component.0.valueQuantity.code",
+        "kPa",
+        PRESSURES,
+        ("value", "Observation.component[0].valueQuantity.code"),
+    ),
+    (
+        "an item of a slice without a unit",
+        PRESSURE,
+        "component.0.valueQuantity.unit",
+        ...,
+        PRESSURES,
+        ("required", "Observation.component[0].valueQuantity.unit"),
+    ),
+    (
+        "a component of a wrong type",
+        PRESSURE,
+        "component.0.valueString",
+        "120",
+        PRESSURES,
+        ("structure", "Observation.component[0].valueString"),
+    ),
+    # types
+    (
+        "a type that a closed slicing leaves out",
+        PREGNANCY,
+        "effectivePeriod",
+        {"start": "2024"},
+        PREGNANCIES,
+        ("structure", "Observation.effectivePeriod"),
+    ),
+    (
+        "a reference to another type",
+        SODIUM,
+        "subject.reference",
+        "Group/g1",
+        LABS,
+        ("value", "Observation.subject.reference"),
+    ),
+    (
+        "a reference by condition to another type",
+        SODIUM,
+        "subject.reference",
+        "Group?identifier=a|b",
+        LABS,
+        ("value", "Observation.subject.reference"),
+    ),
+    # values
+    (
+        "another code than the pattern's",
+        PRESSURE,
+        "code",
+        concept(LOINC, "1-8"),
+        PRESSURES,
+        ("value", "Observation.code"),
+    ),
+    (
+        "a code of no required value set",
+        DOCUMENT,
+        "type",
+        concept("urn:ours", "note"),
+        DOCUMENTS,
+        ("code-invalid", "DocumentReference.type"),
+    ),
+    (
+        "text where a code is required",
+        DOCUMENT,
+        "type",
+        {"text": "note"},
+        DOCUMENTS,
+        ("code-invalid", "DocumentReference.type"),
+    ),
+    # extensions
+    (
+        "a wrong code in an extension",
+        PATIENT,
+        "extension.1.valueCode",
+        "X",
+        PATIENTS,
+        ("code-invalid", "Patient.extension[1].valueCode"),
+    ),
+    (
+        "a wrong category in an extension",
+        PATIENT,
+        "extension.0.extension.0.valueCoding.code",
+        "2028-1",
+        PATIENTS,
+        ("code-invalid", "Patient.extension[0].extension[0].valueCoding"),
+    ),
+    (
+        "a wrong type in an extension",
+        PATIENT,
+        "extension.0.extension.1",
+        {"url": "text", "valueMarkdown": "White"},
+        PATIENTS,
+        ("structure", "Patient.extension[0].extension[1].valueMarkdown"),
+    ),
+    (
+        "an extension without what it needs",
+        PATIENT,
+        "extension.0.extension.1",
+        {"url": "detailed", "valueCoding": {"system": RACE, "code": "2108-9"}},
+        PATIENTS,
+        ("required", "Patient.extension[0].extension"),
+    ),
+    (
+        "an extension twice",
+        PATIENT,
+        "extension",
+        [PATIENT["extension"][1]] * 2,
+        PATIENTS,
+        ("structure", "Patient.extension"),
+    ),
+    # constraints
+    (
+        "a name without a name",
+        PATIENT,
+        "name",
+        [{"text": "Ann Stone"}],
+        PATIENTS,
+        ("invariant", "Patient.name[0]"),
+    ),
+    (
+        "an attachment without content",
+        DOCUMENT,
+        "content.0.attachment.data",
+        ...,
+        DOCUMENTS,
+        ("invariant", "DocumentReference.content[0].attachment"),
+    ),
+    ("no value", SODIUM, "valueQuantity", ..., LABS, ("invariant", "Observation")),
+    (
+        "a unit of no UCUM",
+        SODIUM,
+        "valueQuantity.system",
+        "urn:ours",
+        LABS,
+        ("invariant", "Observation.valueQuantity"),
+    ),
+    (
+        "a time without a day",
+        SODIUM,
+        "effectiveDateTime",
+        "2024-05",
+        LABS,
+        ("invariant", "Observation.effectiveDateTime"),
+    ),
+    (
+        "a component without a value",
+        PRESSURE,
+        "component.0.valueQuantity",
+        ...,
+        PRESSURES,
+        ("invariant", "Observation.component[0]"),
+    ),
+    ("a report without a time", PANEL, "effectiveDateTime", ..., REPORTS, ("invariant", "DiagnosticReport")),
+    (
+        "an NPI that is too short",
+        DOCTOR,
+        "identifier.0.value",
+        "123",
+        DOCTORS,
+        ("invariant", "Practitioner.identifier[0]"),
+    ),
+    (
+        "an NPI with a wrong check digit",
+        DOCTOR,
+        "identifier.0.value",
+        "1234567890",
+        DOCTORS,
+        ("invariant", "Practitioner.identifier[0]"),
+    ),
+    (
+        "a doctor on nobody's behalf",
+        ORIGIN,
+        "agent.0.onBehalfOf",
+        ...,
+        "us-core-provenance",
+        ("invariant", "Provenance.agent[0]"),
+    ),
+    # what is allowed
+    (
+        "a name of which only the absence is known",
+        PATIENT,
+        "name",
+        [
+            {
+                "extension": [
+                    {
+                        "url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason",
+                        "valueCode": "unknown",
+                    }
+                ]
+            }
+        ],
+        PATIENTS,
+        None,
+    ),
+    (
+        "a required element of which only the absence is known",
+        changed(PATIENT, "gender", ...),
+        "_gender",
+        {
+            "extension": [
+                {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
+            ]
+        },
+        PATIENTS,
+        None,
+    ),
+    (
+        "an item of no slice",
+        SODIUM,
+        "category",
+        [concept(CATEGORY, "laboratory"), {"text": "chemistry"}],
+        LABS,
+        None,
+    ),
+    (
+        "a code beside the bound one",
+        DOCUMENT,
+        "type.coding",
+        [{"system": "urn:ours", "code": "n"}, {"system": LOINC, "code": "11506-3"}],
+        DOCUMENTS,
+        None,
+    ),
+    (
+        "a reason instead of a value",
+        changed(SODIUM, "valueQuantity", ...),
+        "dataAbsentReason",
+        {"text": "clotted"},
+        LABS,
+        None,
+    ),
+    ("a quantity without a system", SODIUM, "valueQuantity", {"value": 3, "unit": "cups"}, LABS, None),
+    ("a reference to what is not known", SODIUM, "subject.reference", "urn:uuid:1", LABS, None),
+    (
+        "a report that is registered",
+        changed(PANEL, "effectiveDateTime", ...),
+        "status",
+        "registered",
+        REPORTS,
+        None,
+    ),
+]
