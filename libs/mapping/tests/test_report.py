@@ -82,9 +82,9 @@ def probed(text: str) -> tuple[dict[str, set[int]], dict[str, set[int]]]:
 
 def messages(kind: str, names: list[str]) -> Iterator[str]:
     """Messages of these segments: every field valued in one way or another, then each field alone."""
-    header = f"MSH|^~\\&|A|B|C|D|20260101||{kind}|1|P|2.8|||||||||^^|V^W|X|Y|Z"
+    header = f"MSH|^~\\&|A|B|C|D|20260101||{kind}|1|P|2.8|||||||||^^|V^W|X|Y|Z|S^T|U^V"
     for value in ("1^2^3", "20260101", "NM", "1", "Y", "A", "^^^A^^^B"):
-        yield "\r".join([header, *("|".join([name, *[value] * 50]) for name in names)])
+        yield "\r".join([header, *("|".join([name, *[value] * 60]) for name in names)])
     header = header.partition("|||||||||")[0]
     for name in names:
         for field in range(1, 45):

@@ -15,7 +15,10 @@ TELECOM_USE = concept_map("0201", "TelecommunicationUseCode")
 TELECOM_SYSTEM = concept_map("0202", "TelecommunicationEquipmentType")
 
 CENSUS_TRACT = "http://hl7.org/fhir/StructureDefinition/iso21090-ADXP-censusTract"
+ADDRESS_KIND = "http://hl7.org/fhir/StructureDefinition/iso21090-AD-use"
 CONTACT_POINT = "http://hl7.org/fhir/StructureDefinition/contactpoint-"
+PREFERRED = "http://hl7.org/fhir/StructureDefinition/iso21090-preferred"
+_VACATION = "HV"  # a use that FHIR has no code for
 _ELECTRONIC = frozenset({"INTERNET", "X.400"})
 
 
@@ -44,10 +47,12 @@ def address(context: Context, xad: Value, segment: Segment, field: int) -> Eleme
         found |= element(
             use=context.code(ADDRESS_USE, kind, segment, field),
             type=context.code(ADDRESS_TYPE, kind, segment, field),
+            extension=extension(ADDRESS_KIND, valueCode=kind) if kind == _VACATION else [],
         )
     if xad.component_count > 9:
+        tract = extension(CENSUS_TRACT, valueString=xad.text(10).strip())
         found |= element(
-            extension=extension(CENSUS_TRACT, valueString=xad.text(10).strip()),
+            extension=[*found.get("extension", []), *tract],
             period=_period(context, xad, segment, field),
         )
     return found
@@ -88,6 +93,29 @@ def contact_point(
     return point
 
 
+def preferring(points: list[Element], method: str) -> list[Element]:
+    """The ContactPoints, those of the preferred method of contact (table 0185) marked as such."""
+    wanted = _METHODS.get(method)
+    if wanted is None:
+        return points
+    return [
+        point | {"extension": [*point.get("extension", []), {"url": PREFERRED, "valueBoolean": True}]}
+        if wanted.items() <= point.items()
+        else point
+        for point in points
+    ]
+
+
+_METHODS: dict[str, Element] = {
+    "B": {"system": "pager"},
+    "C": {"use": "mobile"},
+    "E": {"system": "email"},
+    "F": {"system": "fax"},
+    "H": {"use": "home"},
+    "O": {"use": "work"},
+}
+
+
 def _number(xtn: Value) -> str:
     """The telephone number: unformatted, else put together from its parts, else as written."""
     if unformatted := xtn.text(12).strip():
@@ -101,7 +129,7 @@ def _number(xtn: Value) -> str:
 
 
 def _details(context: Context, xtn: Value, segment: Segment, field: int) -> Element:
-    kinds = ((5, "country"), (6, "area"), (7, "local"), (8, "extension"))
+    kinds = ((5, "country"), (6, "area"), (7, "local"), (8, "extension"), (9, "comment"))
     rank = xtn.text(18).strip()
     return element(
         extension=[

@@ -13,15 +13,18 @@ import re
 from libs.hl7v2.message import Segment, Value
 from libs.mapping.inbound.context import Context
 from libs.mapping.inbound.datatypes import times
-from libs.mapping.inbound.element import Element, concept, element, extension
+from libs.mapping.inbound.element import OWN, Element, concept, element, extension
 from libs.terminology.concept_map import concept_map
 
 IDENTIFIER_TYPE = concept_map("0203", "IdentifierType")
 TYPE_SYSTEM = "http://terminology.hl7.org/CodeSystem/v2-0203"
 CHECK_DIGIT = "http://hl7.org/fhir/StructureDefinition/identifier-checkDigit"
+CHECK_DIGIT_SCHEME = "http://hl7.org/fhir/StructureDefinition/namingsystem-checkDigit"
+ASSIGNING_FACILITY = OWN + "identifier-assigning-facility"
 
 US_NPI = "http://hl7.org/fhir/sid/us-npi"
 US_SSN = "http://hl7.org/fhir/sid/us-ssn"
+_NINE_DIGITS = re.compile(r"(?:\D*\d){9}\D*$", re.ASCII)
 _OID = re.compile(r"[0-2](?:\.(?:0|[1-9]\d*)){2,}$")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 _SCHEMES = ("urn:", "http://", "https://")
@@ -56,8 +59,25 @@ def cx_identifier(
         value=number,
         period=times.span(context, cx.text(7), cx.text(8), segment, field),
         assigner=assigner(authority),
-        extension=extension(CHECK_DIGIT, valueString=cx.text(2).strip()),
+        extension=_details(context, cx) if cx.component_count > 1 else None,
     )
+
+
+def check_digit(digit: str, scheme: str) -> list[Element]:
+    """Extensions for the check digit of a number and how it is reckoned (table 0061)."""
+    return extension(CHECK_DIGIT, valueString=digit.strip()) + extension(
+        CHECK_DIGIT_SCHEME, valueString=scheme.strip()
+    )
+
+
+def _assigned_by(context: Context, hd: Value) -> list[Element]:
+    """CX.6: the facility that assigned a number first."""
+    name, uri = hd.text(1).strip(), authority_uri(context, hd)
+    if not name and not uri:
+        return []
+    stated = {"system": "urn:ietf:rfc:3986", "value": uri} if hd.text(2).strip() else None
+    reference = element(type="Organization", identifier=stated, display=name)
+    return [{"url": ASSIGNING_FACILITY, "valueReference": reference}]
 
 
 def ei_identifier(context: Context, ei: Value, kind: str = "", purpose: str = "") -> Element | None:
@@ -71,6 +91,25 @@ def ei_identifier(context: Context, ei: Value, kind: str = "", purpose: str = ""
         system=system or facility_uri(context, purpose),
         value=number,
     )
+
+
+def national_identifier(context: Context, number: str) -> Element | None:
+    """The number of a social security field (PID-19) as an Identifier, None without one.
+
+    What has not nine digits in the US (masked, or another number) is no number of that system.
+    """
+    number = number.strip()
+    if not number:
+        return None
+    kind = "SS" if _is_us(context) else "SB"
+    return {"type": concept(TYPE_SYSTEM, kind), "system": national_system(context, number), "value": number}
+
+
+def national_system(context: Context, number: str = "") -> str:
+    """The system of a social security number; of those of the jurisdiction, when no number is given."""
+    if _is_us(context) and (not number or _NINE_DIGITS.match(number)):
+        return US_SSN
+    return context.local("national-id", context.config.jurisdiction)
 
 
 def identifier_type(context: Context, kind: str, segment: Segment, field: int) -> Element | None:
@@ -95,6 +134,13 @@ def assigner(authority: Value) -> Element | None:
     """Identifier.assigner: who assigned it, by name."""
     name = authority.text(1).strip()
     return {"display": name} if name else None
+
+
+def _details(context: Context, cx: Value) -> list[Element]:
+    found = check_digit(cx.text(2), cx.text(3))
+    if cx.component_count > 5 and cx.part(4):  # without an authority the facility stands for it
+        found += _assigned_by(context, cx.part(6))
+    return found
 
 
 def _uri(context: Context, namespace: str, universal: str, kind: str) -> str | None:

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 
 from libs.hl7v2.message import Segment, Value
 from libs.mapping.inbound.context import Context, Reference
-from libs.mapping.inbound.element import Element, concept, resource
+from libs.mapping.inbound.datatypes.identifiers import (
+    ASSIGNING_FACILITY,
+    assigner,
+    authority_uri,
+    ei_identifier,
+)
+from libs.mapping.inbound.element import Element, concept, element, resource
 
 PHYSICAL_TYPE = "http://terminology.hl7.org/CodeSystem/location-physical-type"
 
@@ -60,6 +66,7 @@ def _chain(
     operational_status: Element | None,
 ) -> Reference | None:
     described = pl.text(9).strip() if pl is not None else ""
+    numbers = _comprehensive(context, pl) if pl is not None and pl.component_count > 9 else []
     site = bool(valued) and valued[0][1][0] == "si"
     system = context.local("location", *([] if site else [context.facility]))
     narrowest: Reference | None = None
@@ -71,7 +78,7 @@ def _chain(
         narrowest = context.create(
             resource(
                 "Location",
-                identifier=[identifier],
+                identifier=[identifier, *numbers] if last else [identifier],
                 name=name,
                 description=described if last else None,
                 operationalStatus=operational_status if last else None,
@@ -89,6 +96,16 @@ def _chain(
     return narrowest
 
 
+def _comprehensive(context: Context, pl: Value) -> list[Element]:
+    """PL.10: the number of the place as a whole, of the authority that it names or of PL.11."""
+    found = ei_identifier(context, pl.part(10), purpose="location")
+    if found is None:
+        return []
+    authority = pl.part(11)
+    more = element(system=authority_uri(context, authority), assigner=assigner(authority))
+    return [found | more]
+
+
 def location_of_hd(context: Context, hd: Value) -> Reference | None:
     """A reference to the site that an HD names; None when it names none."""
     name, universal = hd.text(1).strip(), hd.text(2).strip()
@@ -103,6 +120,12 @@ def location_of_hd(context: Context, hd: Value) -> Reference | None:
         physicalType=concept(PHYSICAL_TYPE, "si", "Site"),
     )
     return context.create(found, identifier)
+
+
+def assigned_at(context: Context, hd: Value) -> list[Element]:
+    """XON.8, XCN.14: the place where a number was assigned first, another thing than who assigns it."""
+    place = location_of_hd(context, hd)
+    return [{"url": ASSIGNING_FACILITY, "valueReference": place}] if place else []
 
 
 def named_location(context: Context, name: str, kind: str) -> Reference:

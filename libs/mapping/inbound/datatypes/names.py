@@ -12,6 +12,7 @@ from libs.mapping.inbound.element import Element, element, extension
 from libs.terminology.concept_map import concept_map
 
 NAME_USE = concept_map("0200", "NameType")
+ASSEMBLY_ORDER = concept_map("0444", "NameAssemblyOrder")
 _HUMAN_NAME = "http://hl7.org/fhir/StructureDefinition/humanname-"
 
 
@@ -38,9 +39,25 @@ def human_name(context: Context, xpn: Value, segment: Segment, field: int) -> El
         return (
             element(use=context.code(NAME_USE, xpn.text(7).strip(), segment, field))
             | name
-            | _period(context, xpn, segment, field)
+            | validity(context, xpn, segment, field, (10, 11, 12, 13))
         )
     return name
+
+
+def validity(
+    context: Context, value: Value, segment: Segment, field: int, at: tuple[int, int, int, int]
+) -> Element:
+    """When a name holds and in what order it is said; `at` has range, order, beginning and end of it."""
+    validity_range, order, begins, ends = at
+    if value.component_count < validity_range:
+        return {}
+    start = value.text(begins) or value.text(validity_range, 1)
+    end = value.text(ends) or value.text(validity_range, 2)
+    code = context.code(ASSEMBLY_ORDER, value.text(order).strip(), segment, field)
+    return element(
+        extension=extension(_HUMAN_NAME + "assembly-order", valueCode=code),
+        period=times.span(context, start, end, segment, field),
+    )
 
 
 def name_parts(family: Value, given: tuple[str, ...], suffix: tuple[str, ...], prefix: str) -> Element | None:
@@ -80,12 +97,3 @@ def _surname_parts(family: Value) -> list[Element]:
         for component, kind in kinds
         for found in extension(_HUMAN_NAME + kind, valueString=family.text(component).strip())
     ]
-
-
-def _period(context: Context, xpn: Value, segment: Segment, field: int) -> Element:
-    if xpn.component_count < 10:
-        return {}
-    start = xpn.text(12) or xpn.text(10, 1)
-    end = xpn.text(13) or xpn.text(10, 2)
-    found = times.span(context, start, end, segment, field)
-    return {"period": found} if found else {}

@@ -9,14 +9,14 @@ from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.datatypes.identifiers import (
     assigner,
     authority_uri,
+    check_digit,
     ei_identifier,
     facility_uri,
     identifier_type,
 )
-from libs.mapping.inbound.datatypes.locations import location_of_hd
+from libs.mapping.inbound.datatypes.locations import assigned_at
 from libs.mapping.inbound.element import Element, element, resource
 
-ASSIGNING_FACILITY = "urn:ehrconnect:fhir:identifier-assigning-facility"
 _CLIA_OID = "urn:oid:2.16.840.1.113883.4.7"
 
 
@@ -48,12 +48,12 @@ def organization_of(
             system=_system(context, authority),
             value=number,
             assigner=assigner(authority),
-            extension=_assigning_facility(context, xon.part(8)),
+            extension=check_digit(xon.text(4), xon.text(5)) + assigned_at(context, xon.part(8)),
         )
     return _put(context, identifier, name, **more)
 
 
-def organization_of_hd(context: Context, hd: Value) -> Reference | None:
+def organization_of_hd(context: Context, hd: Value, **more: list[Element]) -> Reference | None:
     """A reference to the organization that an HD names (MSH-4, MSH-6); None when it names none."""
     name, universal = hd.text(1).strip(), hd.text(2).strip()
     if not name and not universal:
@@ -63,7 +63,7 @@ def organization_of_hd(context: Context, hd: Value) -> Reference | None:
         value=_universal(context, hd) if universal else name,
     )
     identifier.setdefault("system", context.local("organization"))
-    return _put(context, identifier, name or universal)
+    return _put(context, identifier, name or universal, **more)
 
 
 def organization_of_cwe(context: Context, cwe: Value) -> Reference | None:
@@ -97,30 +97,22 @@ def device_of_ei(context: Context, ei: Value) -> Reference | None:
     return context.put(resource("Device", identifier=[identifier]), identifier)
 
 
-def _put(context: Context, identifier: Element | None, name: str, **more: list[Element]) -> Reference:
-    if identifier is None:
+def _put(context: Context, number: Element | None, name: str, **more: list[Element]) -> Reference:
+    if number is None:
         return context.put(resource("Organization", name=name, **more), None, name.casefold())
-    number = (identifier["system"], identifier["value"])
-    known = context.find("Organization", *number)
-    if known is not None and name and name != identifier["value"]:
+    key = (number["system"], number["value"])
+    known = context.find("Organization", *key)
+    if known is not None and name and name != number["value"]:
         whole = context.stated(known)
         named = whole.setdefault("name", name)
-        if named == identifier["value"]:  # it had no name yet
+        if named == number["value"]:  # it had no name yet
             whole["name"] = name
         elif named.casefold() != name.casefold():  # which of those that share the number is meant
             unit = resource("Organization", name=name, partOf=known, **more)
-            return context.put(unit, None, *number, name.casefold())
+            return context.put(unit, None, *key, name.casefold())
         name = ""
-    return context.put(
-        resource("Organization", identifier=[identifier], name=name if known is None else "", **more),
-        identifier,
-    )
-
-
-def _assigning_facility(context: Context, hd: Value) -> list[Element]:
-    """XON.8: where the number was assigned first, which is another thing than who assigns it (XON.6)."""
-    place = location_of_hd(context, hd)
-    return [{"url": ASSIGNING_FACILITY, "valueReference": place}] if place else []
+    more["identifier"] = [number, *more.get("identifier", [])]
+    return context.put(resource("Organization", name=name if known is None else "", **more), number)
 
 
 def _system(context: Context, authority: Value) -> str:

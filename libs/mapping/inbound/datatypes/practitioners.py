@@ -9,16 +9,16 @@ from libs.hl7v2.message import Segment, Value
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.identifiers import (
-    CHECK_DIGIT,
     US_NPI,
     assigner,
     authority_uri,
+    check_digit,
     facility_uri,
     identifier_type,
 )
-from libs.mapping.inbound.datatypes.locations import location_of_ndl
-from libs.mapping.inbound.datatypes.names import NAME_USE, name_parts, spelled
-from libs.mapping.inbound.element import Element, concept, element, extension, resource
+from libs.mapping.inbound.datatypes.locations import assigned_at, location_of_ndl
+from libs.mapping.inbound.datatypes.names import NAME_USE, name_parts, spelled, validity
+from libs.mapping.inbound.element import Element, concept, element, resource
 from libs.terminology.concept_map import concept_map
 
 DEGREE = concept_map("0360", "DegreeLicenseCertificate")
@@ -59,6 +59,8 @@ def practitioner_of(
         return None
     if name and (use := context.code(NAME_USE, xcn.text(10).strip(), segment, field)):
         name = {"use": use} | name
+    if name and xcn.component_count > 16:
+        name |= validity(context, xcn, segment, field, (17, 18, 19, 20))
     identifier = _identifier(context, xcn, number, segment, field) if number else None
     return _put(
         context,
@@ -135,14 +137,18 @@ def _cnn_system(context: Context, cnn: Value) -> str:
 
 def _identifier(context: Context, xcn: Value, number: str, segment: Segment, field: int) -> Element:
     kind = xcn.text(13).strip()
-    authority = xcn.part(9) or xcn.part(14)
+    issuer = xcn.part(9)
+    authority = issuer or xcn.part(14)
     system = US_NPI if kind == "NPI" else authority_uri(context, authority)
+    details = check_digit(xcn.text(11), xcn.text(12)) if xcn.component_count > 10 else []
+    if xcn.component_count > 13 and issuer:  # without an authority the facility stands for it
+        details += assigned_at(context, xcn.part(14))
     return element(
         type=identifier_type(context, kind, segment, field),
         system=system or facility_uri(context, "practitioner"),
         value=number,
         assigner=assigner(authority),
-        extension=extension(CHECK_DIGIT, valueString=xcn.text(11).strip()),
+        extension=details,
     )
 
 

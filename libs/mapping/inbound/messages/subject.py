@@ -5,7 +5,22 @@ from collections.abc import Mapping, Sequence
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.element import Element, resource
-from libs.mapping.inbound.segments import al1, arv, aut, db1, dg1, gt1, iam, in1, nk1, pd1, pid, pv1, role
+from libs.mapping.inbound.segments import (
+    al1,
+    arv,
+    aut,
+    db1,
+    dg1,
+    gt1,
+    iam,
+    in1,
+    nk1,
+    pd1,
+    pid,
+    pv1,
+    pv2,
+    role,
+)
 from libs.mapping.inbound.segments.nte import notes
 from libs.mapping.inbound.structure import Patient
 
@@ -21,6 +36,8 @@ def subject(group: Patient, context: Context) -> Subject:
     patient = person(group, context, parts.get(identification.position, []))
     account = pid.account(identification, context, patient)
     pid.mother(identification, context, patient)
+    if identification.raw(33) or identification.raw(34):
+        pid.last_update(identification, context, patient)
     for kin in group.all("NK1"):
         nk1.related_person(kin, context, patient)
     if (demographics := group.first("PD1")) is not None:
@@ -63,6 +80,9 @@ def allergies_and_coverage(group: Patient, context: Context, about: Subject) -> 
     more = {one.position: one for one in group.all("IN2")}
     for one in group.all("IN1"):
         in1.coverage(one, more.get(one.position + 1), context, about.patient)
+    visit = group.first("PV1")
+    if visit is not None and visit.raw(20) and group.first("IN1") is None:
+        in1.financial_class(visit, context, about.patient)
     payor: Segment | None = None
     for one in group.segments:
         if one.name == "IN1":
@@ -83,7 +103,7 @@ def _guarantors(group: Patient, context: Context, about: Subject) -> None:
         and identification is not None
         and (account := pid.account(identification, context, about.patient))
     ):
-        context.describe(account, guarantor=[{"party": one} for one in found])
+        context.describe(account, guarantor=found)
 
 
 def person(
@@ -175,8 +195,10 @@ def _visit(
     stated, rest = segments[0], segments[1:]
     identifier, key = pv1.identity(stated, group.first("PID"), context, patient["reference"])
     own_url = _own_url(identifier, key, context)
-    pv2 = next((one for one in rest if one.name == "PV2"), None)
-    found = pv1.encounter(stated, pv2, context, patient, account=account, key=key)
+    more = next((one for one in rest if one.name == "PV2"), None)
+    found = pv1.encounter(stated, more, context, patient, account=account, key=key)
+    if more is not None:
+        found = pv2.added(found, more, context)
     if participants := [one.participant() for one in parts]:
         found["participant"] = [*found.get("participant", []), *participants]
     diagnoses = [
@@ -186,10 +208,10 @@ def _visit(
     ]
     if diagnoses:
         found["diagnosis"] = diagnoses
-    visit = context.put(
-        found, identifier, *key, remove=pv1.nulls(stated, pv2, found, context), keep=pv1.kept(context)
-    )
-    arv.restrict(group.following(stated, "PV2", "PRT", "ROL", "ARV"), context, visit)
+    gone = pv1.nulls(stated, found, context) + (pv2.nulls(more, found) if more is not None else [])
+    visit = context.put(found, identifier, *key, remove=gone, keep=pv1.kept(context))
+    labels = [arv.RESTRICTED] if more is not None and pv2.is_protected(more, context) else []
+    arv.restrict(group.following(stated, "PV2", "PRT", "ROL", "ARV"), context, visit, labels)
     return visit
 
 

@@ -8,19 +8,24 @@ from collections.abc import Iterable
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.datatypes.codes import codeable_concept
-from libs.mapping.inbound.element import Element
+from libs.mapping.inbound.element import Element, coding
 
 FIELDS = frozenset({1, 2, 3})
 _LIFTED = "D"  # ARV-2, table 0206
 
 
-def restrict(segments: Iterable[Segment], context: Context, restricted: Reference) -> None:
+RESTRICTED = coding("http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "R", "restricted")
+
+
+def restrict(
+    segments: Iterable[Segment], context: Context, restricted: Reference, labels: Iterable[Element] = ()
+) -> None:
     """Label the resource with the restrictions (ARV-3, table 0717) of the ARV among the segments.
 
-    They are all that hold: where every one is lifted, the labels go.
+    They and the other `labels` are all that hold: where every one is lifted, the labels go.
     """
     stated = [one for one in segments if one.name == "ARV"]
-    found: list[Element] = []
+    found: list[Element] = list(labels)
     for arv in stated:
         context.use(arv, FIELDS)
         if arv.text(2).strip() == _LIFTED:

@@ -9,14 +9,16 @@ from libs.mapping.inbound.context import Context, Reference, removed
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
-from libs.mapping.inbound.datatypes.identifiers import TYPE_SYSTEM, US_SSN, cx_identifiers
+from libs.mapping.inbound.datatypes.identifiers import cx_identifiers, national_identifier, national_system
 from libs.mapping.inbound.datatypes.names import human_names, spelled
 from libs.mapping.inbound.datatypes.organizations import organization
-from libs.mapping.inbound.element import Element, concept, resource
+from libs.mapping.inbound.element import Element, element, resource
 from libs.mapping.inbound.segments.nk1 import RELATIONSHIP
 from libs.mapping.inbound.segments.pid import SEX
+from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset({1, 2, 3, 5, 6, 7, 8, 9, 11, 12, 13, 14, 19, 21, 36})
+FIELDS = frozenset({1, 2, 3, 5, 6, 7, 8, 9, 11, 12, 13, 14, 19, 21, 22, 36})
+YES_NO = concept_map("0136", "YesNoIndicator")
 NULLS = {
     3: ("name:main",),
     5: ("address:main",),
@@ -31,11 +33,20 @@ NULLS = {
 }
 
 
-def guarantors(gt1: Segment, context: Context, patient: Reference) -> list[Reference]:
-    """The person and the organization (GT1-21) that the segment names."""
+def guarantors(gt1: Segment, context: Context, patient: Reference) -> list[Element]:
+    """The person and the organization (GT1-21) that the segment names, as Account.guarantor."""
     context.use(gt1, FIELDS)
-    found = (_person(gt1, context, patient), organization(context, gt1, 21))
-    return [one for one in found if one]
+    parties = (_person(gt1, context, patient), organization(context, gt1, 21))
+    on_hold = context.code(YES_NO, gt1.text(22).strip(), gt1, 22)  # GT1-22: billing hold
+    return [
+        element(
+            party=party,
+            onHold=None if on_hold is None else on_hold == "true",
+            period=times.between(context, gt1, 13, 14),
+        )
+        for party in parties
+        if party
+    ]
 
 
 def _person(gt1: Segment, context: Context, patient: Reference) -> Reference | None:
@@ -70,21 +81,12 @@ def _nulls(gt1: Segment, found: Element, context: Context) -> list[str]:
     """What of the person the segment deletes."""
     gone = removed(gt1, NULLS, found)
     if gt1.state(12) is State.NULL:
-        gone.append(f"identifier:{_national_system(context)}")
+        gone.append(f"identifier:{national_system(context)}")
     return gone
 
 
 def _more_numbers(gt1: Segment, context: Context) -> list[Element]:
     """GT1-12 (social security) and GT1-19 (employee)."""
     found = cx_identifiers(context, gt1, 19, "employee")
-    if number := gt1.text(12).strip():
-        kind = "SS" if context.config.jurisdiction == "US" else "SB"
-        system = _national_system(context)
-        found.append({"type": concept(TYPE_SYSTEM, kind), "system": system, "value": number})
-    return found
-
-
-def _national_system(context: Context) -> str:
-    """What GT1-12 is a number of."""
-    jurisdiction = context.config.jurisdiction
-    return US_SSN if jurisdiction == "US" else context.local("national-id", jurisdiction)
+    national = national_identifier(context, gt1.text(12))
+    return [*found, national] if national else found

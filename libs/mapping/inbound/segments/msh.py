@@ -1,7 +1,9 @@
-"""MSH, EVN -> MessageHeader, Provenance.
+"""MSH, MSA, EVN -> MessageHeader, Provenance.
 
-Source: v2-to-FHIR IG 1.0.0, MSH[MessageHeader], MSH[Provenance-Source], MSH[Provenance-Transformation].
-One Provenance a message says both where it came from and what turned it into FHIR.
+Source: v2-to-FHIR IG 1.0.0, MSH[MessageHeader], MSH[Provenance-Source], MSH[Provenance-Transformation],
+MSH[Provenance-Operator], EVN[Provenance], MSA[MessageHeader]. One Provenance a message says where it came
+from, what happened and what turned it into FHIR; it was recorded when the message says so (MSH-7), so that
+EVN-2 stands only where EVN-6 is silent. MSH-8 is left out: it may be a credential.
 """
 
 from collections.abc import Sequence
@@ -9,7 +11,7 @@ from collections.abc import Sequence
 from libs.hl7v2.message import Segment, Value
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.datatypes import times
-from libs.mapping.inbound.datatypes.codes import codeable_concept
+from libs.mapping.inbound.datatypes.codes import codeable_concept, coding_of
 from libs.mapping.inbound.datatypes.identifiers import authority_uri
 from libs.mapping.inbound.datatypes.locations import named_location
 from libs.mapping.inbound.datatypes.organizations import organization, organization_of_hd
@@ -18,11 +20,13 @@ from libs.mapping.inbound.element import Element, absent, coding, concept, eleme
 from libs.mapping.inbound.segments import sft
 from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset({3, 4, 5, 6, 7, 9, 10, 11, 12, 18, 22, 23, 24, 25})
+FIELDS = frozenset({3, 4, 5, 6, 7, 9, 10, 11, 12, 17, 18, 19, 22, 23, 24, 25, 26, 27})
 # Answered to, or about the text itself: nothing of them is a fact for a resource.
-TRANSPORT = frozenset({1, 2, 8, 13, 14, 15, 16, 17, 19, 20, 21})
+TRANSPORT = frozenset({1, 2, 8, 13, 14, 15, 16, 20, 21})
 
+MSA_FIELDS = frozenset({1, 2})
 PROCESSING_ID = concept_map("0103", "ProcessingID")
+PROCESSING_MODE = concept_map("0207", "ProcessingMode")
 PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 ACTIVITY = "http://hl7.org/fhir/uv/v2mappings/CodeSystem/provenance-activity-type-v2-to-fhir"
 EVENT = "http://terminology.hl7.org/CodeSystem/v2-0003"
@@ -33,20 +37,39 @@ MAPPING_VERSION = "1"  # raised when the same message gives another result
 def message_header(context: Context, focus: Sequence[Reference]) -> Reference:
     """MSH[MessageHeader] and SFT[MessageHeader]: what was sent, by whom, to whom, about what (`focus`)."""
     msh, software = context.message.header, context.message.first("SFT")
+    answer = context.message.first("MSA")
     context.use(msh, FIELDS | TRANSPORT)
     event = msh.text(9, 2).strip()
     kind = "^".join(part for component in (1, 2, 3) if (part := msh.text(9, component).strip()))
     header = resource(
         "MessageHeader",
         meta=_meta(msh, context),
+        language=_language(msh.text(19)),
         eventCoding=coding(EVENT, event or kind, kind),
         destination=_destination(msh, context),
-        sender=organization_of_hd(context, msh.first(4)),
+        sender=organization_of_hd(context, msh.first(4), address=_country(msh)),
         responsible=organization(context, msh, 22),
         source=_source(msh, context) | (sft.source(software) if software is not None else {}),
+        response=response(answer, context) if answer is not None else None,
         focus=list(focus),
     )
     return context.put(header, None, *_message_key(msh), merge=False)
+
+
+def response(msa: Segment, context: Context) -> Element:
+    """MSA[MessageHeader]: which message this one answers, and what became of that."""
+    context.use(msa, MSA_FIELDS)
+    code = _ANSWERS.get(msa.text(1).strip().upper())
+    identifier = msa.text(2).strip()
+    return {"identifier": identifier, "code": code} if code and identifier else {}
+
+
+# Table 0008: an error is in the message, a rejection is of the receiver's making.
+_ANSWERS = {
+    **dict.fromkeys(("AA", "CA"), "ok"),
+    **dict.fromkeys(("AE", "CE"), "fatal-error"),
+    **dict.fromkeys(("AR", "CR"), "transient-error"),
+}
 
 
 def provenance(
@@ -98,15 +121,33 @@ def event(evn: Segment, context: Context) -> Element:
     facility = evn.text(7).strip()
     reason = codeable_concept(context, evn, 4, EVENT_REASON)
     return element(
-        occurredDateTime=times.date_time(context, evn, 6),
+        occurredDateTime=times.date_time(context, evn, 6) or times.date_time(context, evn, 2),
         reason=[reason] if reason else [],
         location=named_location(context, facility, "facility") if facility else None,
     )
 
 
 def _meta(msh: Segment, context: Context) -> Element:
-    target = context.target(PROCESSING_ID, msh.text(11).strip(), msh, 11)
-    return {"tag": [coding(target.system, target.code, target.display or None)]} if target else {}
+    stated = (
+        context.target(PROCESSING_ID, msh.text(11).strip(), msh, 11),
+        context.target(PROCESSING_MODE, msh.text(11, 2).strip(), msh, 11),
+    )
+    found = element(tag=[coding(one.system, one.code, one.display or None) for one in stated if one])
+    if msh.raw(26) or msh.raw(27):
+        labels = [coding_of(context, msh, field) for field in (26, 27)]
+        found["security"] = [label for label in labels if label]
+    return found
+
+
+def _language(stated: str) -> str | None:
+    """MSH-19 as a language tag, None when it is none: a code of ISO 639, in capitals or not."""
+    code = stated.strip().lower()
+    return code if code.isalpha() and code.isascii() and len(code) in {2, 3} else None
+
+
+def _country(msh: Segment) -> list[Element]:
+    country = msh.text(17).strip()
+    return [{"country": country}] if country else []
 
 
 def _source(msh: Segment, context: Context) -> Element:
@@ -135,8 +176,17 @@ def _destination(msh: Segment, context: Context) -> list[Element]:
 def _addressed(address: Value, receiver: Value, facility: Reference | None, context: Context) -> Element:
     endpoint = _endpoint(address, context) or _endpoint(receiver, context)
     name = address.text(1).strip() or receiver.text(1).strip()
-    found = element(name=name, endpoint=endpoint, receiver=facility)
+    found = element(name=name, target=_device(receiver, context), endpoint=endpoint, receiver=facility)
     return found if endpoint else found | {"_endpoint": absent("unknown")}
+
+
+def _device(hd: Value, context: Context) -> Element | None:
+    """HD[Device]: the receiving application, by its number: nothing else is known of it."""
+    system = _endpoint(hd, context)
+    if system is None:
+        return None
+    identifier = {"system": "urn:ietf:rfc:3986", "value": system}
+    return element(type="Device", identifier=identifier, display=hd.text(1).strip())
 
 
 def _endpoint(hd: Value, context: Context) -> str | None:

@@ -10,10 +10,10 @@ from libs.mapping.inbound.context import Context, Reference, removed
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
-from libs.mapping.inbound.datatypes.identifiers import TYPE_SYSTEM, US_SSN, cx_identifiers
+from libs.mapping.inbound.datatypes.identifiers import cx_identifiers, national_identifier
 from libs.mapping.inbound.datatypes.names import human_names, spelled
 from libs.mapping.inbound.datatypes.organizations import organization_of
-from libs.mapping.inbound.element import Element, concept, element, resource
+from libs.mapping.inbound.element import Element, element, resource
 from libs.mapping.inbound.segments.pid import SEX
 from libs.terminology.concept_map import concept_map
 
@@ -60,12 +60,8 @@ def related_person(nk1: Segment, context: Context, subject: Reference) -> Refere
         *as_part("RelatedPerson", "name", "contact", human_names(context, nk1, 30)),
     ]
     identifiers = cx_identifiers(context, nk1, 33) + cx_identifiers(context, nk1, 12)
-    if ssn := nk1.text(37).strip():
-        us = context.config.jurisdiction == "US"
-        system = US_SSN if us else context.local("national-id", context.config.jurisdiction)
-        identifiers.append(
-            {"type": concept(TYPE_SYSTEM, "SS" if us else "SB"), "system": system, "value": ssn}
-        )
+    if national := national_identifier(context, nk1.text(37)):
+        identifiers.append(national)
     language = codeable_concept(context, nk1, 20)
     relationships = _relationships(nk1, context)
     found = resource(

@@ -1,6 +1,6 @@
-"""PID -> Patient, Account, RelatedPerson.
+"""PID -> Patient, Account, RelatedPerson, Provenance.
 
-Source: v2-to-FHIR IG 1.0.0, PID[Patient], PID[Account], CX[RelatedPerson-Mother].
+Source: v2-to-FHIR IG 1.0.0, PID[Patient], PID[Account], PID[Provenance-Patient], CX[RelatedPerson-Mother].
 Beyond it: PID-10 and PID-22 as US Core race and ethnicity where the jurisdiction is the US.
 """
 
@@ -14,23 +14,38 @@ from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_conc
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
 from libs.mapping.inbound.datatypes.identifiers import (
     TYPE_SYSTEM,
-    US_SSN,
     cx_identifier,
     cx_identifiers,
+    national_identifier,
+    national_system,
 )
 from libs.mapping.inbound.datatypes.names import human_names, name_text
 from libs.mapping.inbound.datatypes.numbers import positive_integer
-from libs.mapping.inbound.element import Element, concept, element, extension, resource, words
+from libs.mapping.inbound.datatypes.organizations import organization_of_hd
+from libs.mapping.inbound.element import (
+    OWN,
+    Element,
+    absent,
+    concept,
+    element,
+    extension,
+    resource,
+    words,
+)
 from libs.mapping.inbound.identity import preferred
 from libs.terminology.concept_map import concept_map
 
 FIELDS = frozenset(
     {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26}
 )
-FIELDS |= frozenset({28, 29, 30, 35, 36, 39, 40})
+FIELDS |= frozenset({27, 28, 29, 30, 31, 33, 34, 35, 36, 39, 40})
 
 _FHIR = "http://hl7.org/fhir/StructureDefinition/"
 _US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
+VETERAN = OWN + "patient-veteran-status"
+IDENTITY_UNKNOWN = OWN + "patient-identity-unknown"
+DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
+PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 
 NULLS = {
     5: ("name:main",),
@@ -51,9 +66,11 @@ NULLS = {
     24: ("multipleBirthBoolean", "multipleBirthInteger"),
     25: ("multipleBirthBoolean", "multipleBirthInteger"),
     26: (f"extension:{_FHIR}patient-citizenship",),
+    27: (f"extension:{VETERAN}",),
     28: (f"extension:{_FHIR}patient-nationality",),
     29: ("deceasedBoolean", "deceasedDateTime"),
     30: ("deceasedBoolean", "deceasedDateTime"),
+    31: (f"extension:{IDENTITY_UNKNOWN}",),
     39: (f"extension:{_FHIR}patient-citizenship",),
     40: ("telecom:any",),
 }
@@ -110,7 +127,7 @@ def nulls(pid: Segment, found: Element, context: Context) -> list[str]:
     """What of the Patient the PID deletes."""
     gone = removed(pid, NULLS, found)
     if pid.state(19) is State.NULL:
-        gone.append(f"identifier:{_national_system(context)}")
+        gone.append(f"identifier:{national_system(context)}")
     return gone
 
 
@@ -119,9 +136,8 @@ def identifiers(pid: Segment, context: Context) -> list[Element]:
     found = (
         cx_identifiers(context, pid, 3) + cx_identifiers(context, pid, 2) + cx_identifiers(context, pid, 4)
     )
-    if ssn := pid.text(19).strip():
-        kind = "SS" if context.config.jurisdiction == "US" else "SB"
-        found.append({"type": concept(TYPE_SYSTEM, kind), "system": _national_system(context), "value": ssn})
+    if national := national_identifier(context, pid.text(19)):
+        found.append(national)
     if licence := pid.text(20).strip():
         state = pid.text(20, 2).strip()
         found.append(
@@ -133,12 +149,6 @@ def identifiers(pid: Segment, context: Context) -> list[Element]:
             )
         )
     return list({(one["system"], one["value"]): one for one in reversed(found)}.values())[::-1]
-
-
-def _national_system(context: Context) -> str:
-    """What PID-19 is a number of."""
-    jurisdiction = context.config.jurisdiction
-    return US_SSN if jurisdiction == "US" else context.local("national-id", jurisdiction)
 
 
 def account_number(pid: Segment, context: Context) -> Element | None:
@@ -176,6 +186,27 @@ def mother(pid: Segment, context: Context, subject: Reference) -> None:
             number["system"],
             number["value"],
         )
+
+
+def last_update(pid: Segment, context: Context, subject: Reference) -> None:
+    """PID[Provenance-Patient]: PID-33 and PID-34; who sent the message, where PID-34 is not valued."""
+    when = times.date_time(context, pid, 33)
+    facility = organization_of_hd(context, pid.first(34)) if pid.raw(34) else None
+    if when is None and facility is None:
+        return
+    who = facility or organization_of_hd(context, context.message.header.first(4))
+    recorded = times.instant(context, context.message.header, 7) if context.sent else None
+    found = resource(
+        "Provenance",
+        target=[subject],
+        occurredDateTime=when,
+        recorded=recorded,
+        activity=concept(DATA_OPERATION, "UPDATE"),
+        agent=[{"type": concept(PARTICIPANT, "performer"), "who": who or {"display": "unknown"}}],
+    )
+    if recorded is None:
+        found["_recorded"] = absent("unknown")
+    context.put(found, None, subject["reference"], "last-update", pid.text(33), merge=False)
 
 
 def _addresses(pid: Segment, context: Context) -> list[Element]:
@@ -218,6 +249,10 @@ def _extensions(pid: Segment, context: Context) -> list[Element]:
         for field, name in ((26, "citizenship"), (28, "nationality"), (39, "citizenship"))
         for code in codeable_concepts(context, pid, field)
     ]
+    if (unknown := _yes_no(pid, 31, context)) is not None:
+        found.append({"url": IDENTITY_UNKNOWN, "valueBoolean": unknown})
+    if veteran := codeable_concept(context, pid, 27):
+        found += extension(VETERAN, valueCodeableConcept=veteran)
     animal = [
         {"url": name, "valueCodeableConcept": kind}
         for field, name in ((35, "species"), (36, "breed"))

@@ -1,10 +1,10 @@
-"""PV1 and PV2 -> Encounter.
+"""PV1 -> Encounter, EpisodeOfCare.
 
-Source: v2-to-FHIR IG 1.0.0, PV1[Encounter], PV2[Encounter]; the status by our own rule, since the guide
-has it from PV1-2 alone, which would discharge nobody and cancel nothing.
+Source: v2-to-FHIR IG 1.0.0, PV1[Encounter]; the status by our own rule, since the guide
+has it from PV1-2 alone, which would discharge nobody and cancel nothing. PV1-43 is a location that is
+completed, where the guide has R5's EncounterHistory as a Basic; PV1-16 is a courtesy of the visit, for it
+does not say that it is about the person (PV1[Patient]).
 """
-
-from html import escape
 
 from libs.fhir.parts import as_part
 from libs.hl7v2.message import Segment
@@ -13,16 +13,12 @@ from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts, coding_of
 from libs.mapping.inbound.datatypes.identifiers import cx_identifier, cx_identifiers
 from libs.mapping.inbound.datatypes.locations import location, location_of, named_location
-from libs.mapping.inbound.datatypes.numbers import decimal
 from libs.mapping.inbound.datatypes.organizations import organization_of_hd, organizations
 from libs.mapping.inbound.datatypes.practitioners import practitioner_of
 from libs.mapping.inbound.element import Element, coding, concept, element, extension, resource
 from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset(
-    {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19, 36, 37, 38, 40, 42, 43, 44, 45, 50, 52}
-)
-PV2_FIELDS = frozenset({1, 3, 8, 9, 11, 12, 13, 23, 25, 38})
+FIELDS = frozenset({*range(1, 12), *range(13, 20), 36, 37, 38, 40, 42, 43, 44, 45, 50, 52, 53, 54})
 CLASS = concept_map("0004", "PatientClass[EncounterClass]")
 STATUS = concept_map("0004", "PatientClass[EncounterStatus]")
 ADMISSION_TYPE = concept_map("0007", "AdmissionType")
@@ -30,12 +26,14 @@ SERVICE = concept_map("0069", "HospitalService")
 READMISSION = concept_map("0092", "ReadmissionIndicator")
 AMBULATORY = concept_map("0009", "AmbulatoryStatus")
 BED_STATUS = concept_map("0116", "BedStatus")
-PRIORITY = concept_map("0217", "EncounterPriority")
-ARRIVAL = concept_map("0430", "ModeOfArrivalCode")
+
 
 PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 _FHIR = "http://hl7.org/fhir/StructureDefinition/"
-_R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter."
+_CLASSIFICATION = {
+    "url": f"{_FHIR}subject-locationClassification",
+    "valueCodeableConcept": concept("http://hl7.org/fhir/subject-locationClassification", "temporary"),
+}
 UNKNOWN_CLASS = coding("http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "UNK", "unknown")
 
 NULLS = {
@@ -62,17 +60,7 @@ NULLS = {
     44: ("period:start",),
     45: ("period:end",),
     52: ("participant:PART",),
-}
-PV2_NULLS = {
-    1: ("location:planned",),
-    3: ("reasonCode",),
-    8: (f"extension:{_R5}plannedStartDate",),
-    9: (f"extension:{_R5}plannedEndDate",),
-    11: ("length",),
-    12: ("text",),
-    13: ("participant:referral",),
-    25: ("priority",),
-    38: (f"extension:{_FHIR}encounter-modeOfArrival",),
+    54: ("episodeOfCare",),
 }
 # What an event ends, though no field of it says so: a cancelled discharge has no end, a cancelled transfer
 # has come from nowhere, and nothing is pending once it has happened or is cancelled.
@@ -122,9 +110,9 @@ def encounter(
     account: Reference | None,
     key: tuple[str, ...],
 ) -> Element:
-    """PV1[Encounter] and PV2[Encounter]; `key` is that of `identity`."""
+    """PV1[Encounter], with the places of PV2; `key` is that of `identity`."""
     context.use(pv1, FIELDS)
-    found = resource(
+    return resource(
         "Encounter",
         identifier=identifiers(pv1, context),
         status=status(pv1, context, key),
@@ -135,12 +123,12 @@ def encounter(
         subject=subject,
         participant=_participants(pv1, context),
         period=_period(pv1, context),
+        episodeOfCare=_episodes(pv1, context, subject) if pv1.raw(53) or pv1.raw(54) else [],
         account=[account] if account else [],
         hospitalization=_hospitalization(pv1, context),
         location=_locations(pv1, pv2, context),
         serviceProvider=_provider(pv1, pv2, context),
     )
-    return _with_pv2(found, pv2, context) if pv2 is not None else found
 
 
 def status(pv1: Segment, context: Context, key: tuple[str, ...]) -> str:
@@ -195,10 +183,9 @@ def identifiers(pv1: Segment, context: Context) -> list[Element]:
     return [visit, *(one for one in alternates if one["value"] != visit["value"])]
 
 
-def nulls(pv1: Segment, pv2: Segment | None, found: Element, context: Context) -> list[str]:
-    """What of the Encounter the message deletes."""
-    gone = [*removed(pv1, NULLS, found), *(_ENDED.get(context.event, ()) if context.is_adt else ())]
-    return gone + (removed(pv2, PV2_NULLS, found) if pv2 is not None else [])
+def nulls(pv1: Segment, found: Element, context: Context) -> list[str]:
+    """What of the Encounter the PV1 and the event delete."""
+    return [*removed(pv1, NULLS, found), *(_ENDED.get(context.event, ()) if context.is_adt else ())]
 
 
 def kept(context: Context) -> tuple[str, ...]:
@@ -258,8 +245,29 @@ def _locations(pv1: Segment, pv2: Segment | None, context: Context) -> list[Elem
         one
         for place, state, part in places
         if place
-        for one in as_part("Encounter", "location", part, [{"location": place, "status": state}])
+        for one in as_part("Encounter", "location", part, [_whereabouts(place, state, part)])
     ]
+
+
+def _whereabouts(place: Reference, status: str, part: str) -> Element:
+    found: Element = {"location": place, "status": status}
+    return found | {"extension": [_CLASSIFICATION]} if part in {"temporary", "left"} else found
+
+
+def _episodes(pv1: Segment, context: Context, subject: Reference) -> list[Reference]:
+    """PV1-54, and PV1-53 as its description: the episode that the visit is part of."""
+    number = cx_identifier(context, pv1.first(54), pv1, 54, "episode")
+    described = pv1.text(53).strip()
+    if number is None and not described:
+        return []
+    found = resource(
+        "EpisodeOfCare",
+        extension=extension(_FHIR + "resource-instance-description", valueMarkdown=described),
+        identifier=[number] if number else [],
+        status="active",
+        patient=subject,
+    )
+    return [context.put(found, number, subject["reference"], "episode", described, keep=("status",))]
 
 
 def _provider(pv1: Segment, pv2: Segment | None, context: Context) -> Reference | None:
@@ -268,37 +276,3 @@ def _provider(pv1: Segment, pv2: Segment | None, context: Context) -> Reference 
         return clinic[0]
     facility = pv1.first(3).part(4)
     return organization_of_hd(context, facility) if facility else None
-
-
-def _with_pv2(found: Element, pv2: Segment, context: Context) -> Element:
-    context.use(pv2, PV2_FIELDS)
-    arrival = coding_of(context, pv2, 38, ARRIVAL)
-    days = decimal(pv2.text(11))
-    described = pv2.text(12).strip()
-    referrers = [
-        participant(person, "REF", "referrer")
-        for xcn in pv2.repetitions(13)
-        if (person := practitioner_of(context, xcn, pv2, 13))
-    ]
-    added = element(
-        text={"status": "additional", "div": _division(described)} if described else None,
-        extension=[
-            *extension(_R5 + "plannedStartDate", valueDateTime=times.date_time(context, pv2, 8)),
-            *extension(_R5 + "plannedEndDate", valueDateTime=times.date_time(context, pv2, 9)),
-            *(extension(_FHIR + "encounter-modeOfArrival", valueCoding=arrival) if arrival else []),
-        ],
-        priority=codeable_concept(context, pv2, 25, PRIORITY),
-        reasonCode=codeable_concepts(context, pv2, 3),
-        length=None
-        if days is None
-        else {"value": days, "unit": "days", "system": "http://unitsofmeasure.org", "code": "d"},
-        participant=[
-            *found.get("participant", []),
-            *as_part("Encounter", "participant", "referral", referrers),
-        ],
-    )
-    return found | added
-
-
-def _division(text: str) -> str:
-    return f'<div xmlns="http://www.w3.org/1999/xhtml">{escape(text, quote=False)}</div>'
