@@ -116,11 +116,13 @@ def acknowledge(
     now: datetime,
     error: AckError | None = None,
     expected_sequence: int | None = None,
+    asks: Condition | None = None,
 ) -> bytes:
     """The acknowledgement message, unframed.
 
     `header` is None when no MSH could be read; `control_id` is the acknowledgement's own MSH-10;
-    `now` has a time zone; `expected_sequence` is MSA-4 for a sender that uses MSH-13.
+    `now` has a time zone; `expected_sequence` is MSA-4 for a sender that uses MSH-13; `asks` is for one
+    that is a message of its own: when it is to be answered itself (MSH-15; MSH-16 is NE then).
     Raises ValueError: a message without MSH-10 cannot be accepted, since no one could tell which it was.
     """
     if code.accepts and (header is None or not header.control_id):
@@ -135,14 +137,16 @@ def acknowledge(
     if expected_sequence is not None:
         msa += [b""] * (4 - len(msa)) + [str(expected_sequence).encode()]
 
-    segments = [_msh(header, version, control_id, now), msa]
+    segments = [_msh(header, version, control_id, now, asks), msa]
     if error:
         segments.append(_err(error, version, delimiters))
     separator = delimiters.field.encode()
     return b"".join(_segment(fields, separator) for fields in segments)
 
 
-def _msh(header: Header | None, version: tuple[int, int], control_id: str, now: datetime) -> list[bytes]:
+def _msh(
+    header: Header | None, version: tuple[int, int], control_id: str, now: datetime, asks: Condition | None
+) -> list[bytes]:
     delimiters = header.delimiters if header else STANDARD
     # The sign of an offset cannot be escaped.
     time = now.strftime("%Y%m%d%H%M%S" if "+" in delimiters or "-" in delimiters else "%Y%m%d%H%M%S%z")
@@ -171,17 +175,22 @@ def _msh(header: Header | None, version: tuple[int, int], control_id: str, now: 
         processing,
         sent_version,
     ]
-    return [*msh, *[b""] * 5, charset] if charset else msh
+    wanted = [asks.encode(), Condition.NE.encode()] if asks else [b"", b""]
+    msh += [b"", b"", *wanted, b"", charset]
+    while not msh[-1]:
+        msh.pop()
+    return msh
 
 
 def _err(error: AckError, version: tuple[int, int], delimiters: Delimiters) -> list[bytes]:
     component, subcomponent = delimiters.component.encode(), delimiters.subcomponent.encode()
-    location = component.join(_text(part, delimiters) for part in error.location.split("^"))
+    place = [_text(part, delimiters) for part in error.location.split("^")]
     condition = [error.code.encode(), _text(ERROR_TEXTS.get(error.code, ""), delimiters), b"HL70357"]
     if version < (2, 5):
-        missing = max(0, 3 - len(error.location.split("^")))
-        return [b"ERR", location + component * (missing + 1) + subcomponent.join(condition)]
-    err = [b"ERR", b"", location, component.join(condition), error.severity.encode()]
+        # No repetition and component: the code is the fourth component.
+        place = [*place, b"", b""][:3]
+        return [b"ERR", component.join((*place, subcomponent.join(condition)))]
+    err = [b"ERR", b"", component.join(place), component.join(condition), error.severity.encode()]
     return [*err, b"", b"", b"", _text(error.text, delimiters)] if error.text else err
 
 

@@ -18,8 +18,12 @@ def message(version: str = "2.5.1", control_id: str = "id-7", more: str = "") ->
     )
 
 
-def answer(body: bytes, code: AckCode = AckCode.AA, error: AckError | None = None, **more: int) -> str:
-    written = acknowledge(read_header(body), code, control_id="our-1", now=NOW, error=error, **more)
+def answer(
+    body: bytes, code: AckCode = AckCode.AA, error: AckError | None = None, sequence: int | None = None
+) -> str:
+    written = acknowledge(
+        read_header(body), code, control_id="our-1", now=NOW, error=error, expected_sequence=sequence
+    )
     return written.decode("latin-1")
 
 
@@ -52,6 +56,9 @@ def test_an_error_before_2_5_is_in_err_1() -> None:
         "ERR|MSH^1^10^101&Required field missing&HL70357",
         "",
     ]
+    assert answer(message("2.3"), AckCode.AR, AckError("200", location="MSH^1^9^1^1")).split("\r")[2] == (
+        "ERR|MSH^1^9^200&Unsupported message type&HL70357"
+    )
     assert answer(message("2.3"), AckCode.AR, AckError("207")).split("\r")[1:] == [
         "MSA|AR|id-7|Application internal error",
         "ERR|^^^207&Application internal error&HL70357",
@@ -91,7 +98,7 @@ def test_msa_2_repeats_msh_10_byte_for_byte_and_can_be_framed(control_id: str) -
 
 
 def test_the_expected_sequence_number_is_msa_4() -> None:
-    assert answer(message(), expected_sequence=8).split("\r")[1] == "MSA|AA|id-7||8"
+    assert answer(message(), sequence=8).split("\r")[1] == "MSA|AA|id-7||8"
 
 
 def test_without_a_header_the_answer_has_a_fixed_one() -> None:
@@ -176,3 +183,28 @@ def test_what_we_write_ourselves_holds_none_of_the_senders_delimiters(msh: str) 
 
     assert answer.at("MSH-7")[:14] == NOW.strftime("%Y%m%d%H%M%S")
     assert (answer.at("MSH-10"), answer.at("MSH-12"), answer.at("MSA-2")) == ("E1", "2.5.1", "17")
+
+
+@pytest.mark.parametrize(
+    ("version", "charset", "expected"),
+    [
+        (
+            "2.5.1",
+            "",
+            "MSH|^~\\&|EHR|SOUTH|LAB|NORTH|20240102030405+0000||ACK^A01^ACK|our-1|T|2.5.1|||AL|NE\r",
+        ),
+        (
+            "2.3",
+            "||8859/1",
+            "MSH|^~\\&|EHR|SOUTH|LAB|NORTH|20240102030405+0000||ACK|our-1|T|2.3|||AL|NE||8859/1\r",
+        ),
+    ],
+)
+def test_one_that_is_a_message_of_its_own_asks_for_an_accept_acknowledgement_only(
+    version: str, charset: str, expected: str
+) -> None:
+    header = read_header(message(version, more=f"|||AL|AL{charset}"))
+
+    own = acknowledge(header, AckCode.AA, control_id="our-1", now=NOW, asks=Condition.AL)
+
+    assert own.decode() == expected + "MSA|AA|id-7\r"
