@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from redis import Redis
 
-from libs.lanes.scripts import GATHER, RELEASE, TAKE, stamp
+from libs.lanes.scripts import GATHER, RELEASE, RENEW, TAKE, stamp
 
 BATCH_MESSAGES = 64
 LANES = 16  # lanes that one job drains at a time
@@ -107,3 +107,11 @@ def gather(redis: Redis, lane: str, most: int) -> list[Claim]:
     queue, organization, _ = lane.split("/")
     answer = [part.decode() for part in GATHER.run(redis, queue, organization, most, BATCH_BYTES // LANES)]
     return [Claim(redis, lane, job) for lane, job in zip(answer[::2], answer[1::2], strict=True)]
+
+
+def renew(redis: Redis, lane: str, job: str, *, now: str = "") -> bool:
+    """Begin the lease of a lane anew, for a batch that takes longer. False: it is not the job's any more.
+
+    `now` replaces Redis's clock by Unix seconds, in tests.
+    """
+    return bool(RENEW.run(redis, now, lane, job))

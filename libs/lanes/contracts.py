@@ -12,12 +12,14 @@ SLOTS = 64  # lanes an organization's messages of one priority are spread over
 
 INBOUND_QUEUES = tuple(f"{INBOUND}:{priority}" for priority in PRIORITIES)
 TRANSFORMATIONS = "transformations"  # stored messages that are to be transformed again
+OUTBOUND = "hl7.outbound"  # what is to be sent to other systems
 
 # The RQ job that drains a lane, by queue: called with (lane, job id). Dotted paths, so that only the worker
 # imports them.
 DRAINS = {
     **dict.fromkeys(INBOUND_QUEUES, "services.transformer.jobs.drain"),
     TRANSFORMATIONS: "services.transformer.jobs.transform_again",
+    OUTBOUND: "services.outbound_sender.jobs.drain",
 }
 
 TRANSFORMER_QUEUES = (*INBOUND_QUEUES, TRANSFORMATIONS)  # what is new goes before what is known
@@ -65,6 +67,29 @@ class Envelope:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Says on its destination's lane that a delivery waits. Whether it still does, its row knows."""
+
+    organization: str
+    destination: str
+    delivery_id: int
+    since: float  # Unix seconds
+
+    @property
+    def lane(self) -> str:
+        """One lane a destination, so that its order is kept and it holds up no other."""
+        return outbound_lane(self.organization, self.destination)
+
+    def to_wire(self) -> bytes:
+        return orjson.dumps({"delivery": self.delivery_id, "at": self.since})
+
+    @staticmethod
+    def delivery_of(wire: bytes) -> int:
+        """The id in what `to_wire` wrote. Raises ValueError, LookupError or TypeError."""
+        return int(orjson.loads(wire)["delivery"])
+
+
 def message_id(organization: str, application: bytes, facility: bytes, control_id: bytes, body: bytes) -> str:
     """The id under which a message is applied once: its sender, its MSH-10 and its content.
 
@@ -90,6 +115,11 @@ def inbound_lane(organization: str, priority: int, patient: bytes) -> str:
 def transformation_lane(organization: str, patient: bytes) -> str:
     """The lane on which what is stored about a patient is transformed again; `patient` as above."""
     return f"{TRANSFORMATIONS}/{organization}/{_slot(patient)}"
+
+
+def outbound_lane(organization: str, destination: str) -> str:
+    """The lane on which everything waits that is to be sent to a destination."""
+    return f"{OUTBOUND}/{organization}/{destination}"
 
 
 def patient_key(patient: bytes) -> int | None:

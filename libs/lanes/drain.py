@@ -37,18 +37,26 @@ Whatever the handler has committed when it raises is given to it again, and must
 _log = get_logger(__name__)
 
 
-def drain(redis: Redis, lane: str, job: str, handle: Handler, stopping: Callable[[], bool]) -> None:
+def drain(
+    redis: Redis,
+    lane: str,
+    job: str,
+    handle: Handler,
+    stopping: Callable[[], bool],
+    *,
+    most_lanes: int = LANES,
+) -> None:
     """Give the lane's messages to `handle` for a time slice; leave at once if the lane is not the job's.
 
-    Looks at `stopping` between batches. Raises redis.RedisError: the leases then run out, and the
-    sweep gives the lanes to new jobs.
+    Looks at `stopping` between batches; other lanes that wait are drained along with it, `most_lanes` in all.
+    Raises redis.RedisError: the leases then run out, and the sweep gives the lanes to new jobs.
     """
     queue = queue_of(lane)
     ends = time.monotonic() + TIME_SLICE
     batches = take(redis, {Claim(redis, lane, job): 0})
     while batches:
-        if len(batches) < LANES and not any(batch.alone for batch in batches.values()):
-            batches |= take(redis, dict.fromkeys(gather(redis, lane, LANES - len(batches)), 0))
+        if len(batches) < most_lanes and not any(batch.alone for batch in batches.values()):
+            batches |= take(redis, dict.fromkeys(gather(redis, lane, most_lanes - len(batches)), 0))
         settled = _settle(handle, batches)
         QUEUE_PROCESSED.labels(queue, "settled").inc(sum(settled.values()))
         if not settled or stopping() or time.monotonic() >= ends:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from redis import Redis
 
-from libs.lanes.claim import Batch, Claim
+from libs.lanes.claim import Batch, Claim, renew
 from libs.lanes.enqueue import enqueue
 from libs.lanes.pause import pause, resume
 from libs.lanes.sweep import sweep
@@ -128,6 +128,12 @@ class LaneMachine(RuleBasedStateMachine):
             worker.claim.take(worker.committed)
             worker.claim._batch = before
             self._take(worker)
+
+    @precondition(lambda self: self.workers)
+    @rule(which=_worker)
+    def renew(self, which: int) -> None:
+        claim = self._pick(which).claim
+        renew(self.redis, claim.lane, claim.job, now=self.now)
 
     @precondition(lambda self: self.workers)
     @rule(which=_worker, twice=st.booleans())

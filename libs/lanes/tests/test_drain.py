@@ -8,7 +8,7 @@ from redis import Redis
 import libs.lanes.claim
 import libs.lanes.drain
 from libs.errors import Transient, Unavailable
-from libs.lanes.claim import BATCH_MESSAGES, Batch, Claim, gather
+from libs.lanes.claim import BATCH_MESSAGES, LANES, Batch, Claim, gather, renew
 from libs.lanes.contracts import queue_of
 from libs.lanes.depth import depths, lanes
 from libs.lanes.drain import RETRIES, Handler, drain
@@ -83,14 +83,25 @@ def test_after_its_time_slice_a_lane_goes_behind_the_others(
     redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(libs.lanes.drain, "TIME_SLICE", 0)
-    monkeypatch.setattr(libs.lanes.drain, "LANES", 1)
     _send(redis, 2)
     enqueue(redis, [(f"{QUEUE}/default/8", b"another lane's")])
 
-    _run_job(redis, lambda batches: [1])
+    _run_job(redis, lambda batches: [1], most_lanes=1)
 
     assert [(lane.state, lane.depth) for lane in lanes(redis)] == [("waiting", 1), ("waiting", 1)]
     assert _lanes_of_jobs(redis) == [f"{QUEUE}/default/8", LANE]
+
+
+def test_a_lease_that_is_renewed_outlasts_a_message_that_takes_long(redis: Redis) -> None:
+    _send(redis, 1)
+    job, start = _job(redis), redis.time()[0]
+    claim = Claim(redis, LANE, job, now=str(start))
+    claim.take()
+
+    assert [renew(redis, LANE, job, now=str(start + seconds)) for seconds in (10, 20, 30)] == [True] * 3
+    assert sweep(redis, [QUEUE], now=str(start + 44)) == []
+    assert sweep(redis, [QUEUE], now=str(start + 46)) == [LANE]
+    assert not renew(redis, LANE, job, now=str(start + 46)), "another job's by now"
 
 
 def test_a_worker_that_stops_finishes_its_batch_and_hands_the_lane_on(redis: Redis) -> None:
@@ -295,11 +306,11 @@ def _job(redis: Redis) -> str:
     return lanes(redis)[0].job
 
 
-def _run_job(redis: Redis, handler: Handler) -> None:
+def _run_job(redis: Redis, handler: Handler, most_lanes: int = LANES) -> None:
     """Do what a worker does with the first job of the queue."""
     redis.lpop(f"rq:queue:{QUEUE}")
     first = lanes(redis)[0]
-    drain(redis, first.lane, first.job, handler, lambda: False)
+    drain(redis, first.lane, first.job, handler, lambda: False, most_lanes=most_lanes)
 
 
 def _raises(error: Exception) -> Handler:
