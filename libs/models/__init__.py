@@ -4,6 +4,7 @@ from libs.models.base import Base
 from libs.models.layer import MappingLayer
 from libs.models.message import DeadLetter, Message
 from libs.models.organization import ApiClient, Organization
+from libs.models.outbound import Delivery, Destination
 from libs.models.resource import Resource, Version
 from libs.models.search import DateValue, Identifier, IndexRow, NumberValue, Strings
 
@@ -12,6 +13,8 @@ __all__ = [
     "Base",
     "DateValue",
     "DeadLetter",
+    "Delivery",
+    "Destination",
     "Identifier",
     "IndexRow",
     "MappingLayer",

@@ -59,6 +59,7 @@ class DeadLetter(Base):
     queue: Mapped[Key]
     lane: Mapped[Key]
     message_id: Mapped[UUID]
+    delivery_id: Mapped[Number64 | None]  # what could not be delivered; null: the message itself
     reason: Mapped[Key]  # the class of the failure: NotHL7, Unmappable, ...
     error: Mapped[Key]  # what is wrong and where, without content of the message
     attempts: Mapped[int]

@@ -17,6 +17,7 @@ from psycopg.rows import class_row
 
 from libs.errors import Permanent
 from libs.lanes.contracts import Envelope
+from libs.store import deliveries
 from libs.store.engine import Conflict
 
 TRANSFORMED = "transformed"
@@ -72,8 +73,9 @@ class DeadLetter:
     attempts: int
     created_at: datetime
     state: str  # open | replayed | discarded
-    replaying: bool  # its message was put back on its lane and is not applied yet
+    replaying: bool  # its message was put back on its lane and is not applied yet; never of a delivery
     closed_at: datetime | None
+    delivery_id: int | None = None  # what could not be delivered; None: the message could not be applied
 
 
 class UnknownLetter(Permanent):
@@ -136,16 +138,23 @@ def dead_letter(connection: Connection[Any], org: str, letter_id: int) -> tuple[
     return letters[0], _envelope(connection, org, letters[0].message_id)
 
 
-def replay(connection: Connection[Any], org: str, letter_id: int) -> tuple[str, Envelope]:
-    """Make a dead letter's message fresh again; returns the lane it belongs in and the message.
+def replay(connection: Connection[Any], org: str, letter_id: int) -> tuple[str, bytes]:
+    """Make a dead letter's message fresh again; returns the lane it belongs in and what to put there.
 
-    To be put on its lane after the commit, behind what waits there. The letter stays open until the message
-    has been applied or has died again, and until then asking again is allowed, since the process may end
-    between the two. Raises UnknownLetter.
+    To be done after the commit, behind what waits there. The letter stays open until the message has been
+    applied or has died again, and until then asking again is allowed, since the process may end between the
+    two. That of a delivery is closed: a delivery that waits comes onto its lane even then.
+    Raises UnknownLetter.
     """
     letter, envelope = _open_letter(connection, org, letter_id)
+    if letter.delivery_id is not None:
+        due = deliveries.send_again(connection, org, letter.delivery_id)
+        if due is None:
+            raise UnknownLetter(f"the destination of dead letter {letter_id} has been removed")
+        _close(connection, org, letter_id, REPLAYED, datetime.now(UTC))
+        return due.lane, due.to_wire()
     _set_status(connection, org, letter, REPLAYING)
-    return letter.lane, envelope
+    return letter.lane, envelope.to_wire()
 
 
 def newer(connection: Connection[Any], org: str, message_id: str) -> int:
@@ -163,13 +172,13 @@ def newer(connection: Connection[Any], org: str, message_id: str) -> int:
 
 
 def discard(connection: Connection[Any], org: str, letter_id: int, now: datetime) -> None:
-    """Close an open dead letter for good; its message stays stored as dead. Raises UnknownLetter."""
+    """Close an open dead letter for good; what is dead stays stored. Raises UnknownLetter."""
     letter, _ = _open_letter(connection, org, letter_id)
-    _set_status(connection, org, letter, DEAD)  # one that is on its lane is not applied any more
-    connection.execute(
-        "UPDATE dead_letter SET state = %s, closed_at = %s WHERE org_id = %s AND id = %s",
-        (DISCARDED, now, org, letter_id),
-    )
+    if letter.delivery_id is not None:
+        deliveries.drop(connection, org, letter.delivery_id)
+    else:
+        _set_status(connection, org, letter, DEAD)  # one that is on its lane is not applied any more
+    _close(connection, org, letter_id, DISCARDED, now)
 
 
 def open_dead_letters(connection: Connection[Any]) -> dict[str, int]:
@@ -206,7 +215,7 @@ def _record(connection: Connection[Any], rows: list[dict[str, Any]]) -> None:
             raise Conflict("another transaction has applied a message of this batch")
     connection.execute(
         "UPDATE dead_letter SET state = %s, closed_at = %s"
-        " WHERE org_id = %s AND message_id = ANY(%s::uuid[]) AND state = %s",
+        " WHERE org_id = %s AND message_id = ANY(%s::uuid[]) AND state = %s AND delivery_id IS NULL",
         (REPLAYED, rows[0]["now"], rows[0]["org"], [row["id"] for row in rows], OPEN),
     )
 
@@ -240,9 +249,10 @@ def _letters(
 ) -> list[DeadLetter]:
     with connection.cursor(row_factory=class_row(DeadLetter)) as cursor:
         return cursor.execute(
-            "SELECT d.id, replace(d.message_id::text, '-', '') AS message_id, d.queue, d.lane, m.sender,"  # noqa: S608
-            " m.control_id, m.message_type, d.reason, d.error, d.attempts, d.created_at, d.state,"
-            " m.status = 'replaying' AND d.state = 'open' AS replaying, d.closed_at"
+            "SELECT d.id, replace(d.message_id::text, '-', '') AS message_id, d.queue, d.lane,"  # noqa: S608
+            " d.delivery_id, m.sender, m.control_id, m.message_type, d.reason, d.error, d.attempts,"
+            " d.created_at, d.state, d.closed_at,"
+            " m.status = 'replaying' AND d.state = 'open' AND d.delivery_id IS NULL AS replaying"
             " FROM dead_letter d JOIN message m ON m.org_id = d.org_id AND m.id = d.message_id"
             f" WHERE {condition} ORDER BY d.id LIMIT %s",
             (*values, limit),
@@ -282,6 +292,13 @@ def _open_letter(connection: Connection[Any], org: str, letter_id: int) -> tuple
     if letter.state != OPEN:
         raise UnknownLetter(f"dead letter {letter_id} is {letter.state}")
     return letter, envelope
+
+
+def _close(connection: Connection[Any], org: str, letter_id: int, state: str, now: datetime) -> None:
+    connection.execute(
+        "UPDATE dead_letter SET state = %s, closed_at = %s WHERE org_id = %s AND id = %s",
+        (state, now, org, letter_id),
+    )
 
 
 def _set_status(connection: Connection[Any], org: str, letter: DeadLetter, status: str) -> None:

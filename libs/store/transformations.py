@@ -109,6 +109,16 @@ def count(connection: Connection[Any], org: str, message_id: str) -> int:
     return int(row[0]) if row else 0
 
 
+def was_applied(connection: Connection[Any], org: str, message_id: str) -> bool:
+    """Whether the message has made resources at any time."""
+    row = connection.execute(
+        "SELECT FROM message WHERE org_id = %s AND id = %s::uuid"
+        " AND (status = %s OR mapping_version IS NOT NULL)",
+        (org, message_id, TRANSFORMED),
+    ).fetchone()
+    return row is not None
+
+
 def _patient_key(connection: Connection[Any], org: str, message_id: str) -> int | None:
     row = connection.execute(
         "SELECT patient_key FROM message WHERE org_id = %s AND id = %s::uuid", (org, message_id)

@@ -62,10 +62,11 @@ def _replay(options: argparse.Namespace) -> None:
     with database() as pool, redis() as client:
         for letter_id in options.ids:
             with transaction(pool, org) as connection:
-                lane, envelope = messages.replay(connection, org, letter_id)
-                newer = messages.newer(connection, org, envelope.message_id)
+                letter, _ = messages.dead_letter(connection, org, letter_id)
+                lane, wire = messages.replay(connection, org, letter_id)
+                newer = 0 if letter.delivery_id else messages.newer(connection, org, letter.message_id)
             # After the commit: before it the message would be taken for one that is stored already.
-            enqueue(client, [(lane, envelope.to_wire())])
+            enqueue(client, [(lane, wire)])
             print(f"dead letter {letter_id} is back in {lane}")
             if newer:
                 print(f"it may undo what came later (newer messages of its patient: {newer})")

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
+from redis import Redis
 
 from libs.errors import Transient, Unavailable
 from libs.lanes.claim import Batch
@@ -67,10 +68,12 @@ class Transformer:
 
 
 @pytest.fixture
-def transformer(fresh_postgres_url: str) -> Iterator[Transformer]:
+def transformer(fresh_postgres_url: str, redis: Redis) -> Iterator[Transformer]:
     configurations = Configurations("UTC")
     with open_pool(fresh_postgres_url, 2) as pool:
-        yield Transformer(pool, Pipeline(pool, configurations), Retransformation(pool, configurations))
+        yield Transformer(
+            pool, Pipeline(pool, configurations, redis), Retransformation(pool, configurations, redis)
+        )
 
 
 def update(
@@ -295,8 +298,8 @@ def test_what_fails_is_tried_three_times_and_then_a_dead_letter_that_can_be_repl
     with psycopg.connect(fresh_postgres_url) as connection:
         connection.execute("DROP TRIGGER refuse ON fhir_resource")
     with transaction(transformer.pool, "default") as connection:
-        lane, envelope = messages.replay(connection, "default", letter[0])
-    transformer.again(envelope)
+        lane, wire = messages.replay(connection, "default", letter[0])
+    transformer.again(Envelope.from_wire(wire))
 
     assert lane == to_do(message, 0.0)[0]
     assert transformer.statuses() == [("M1", "transformed", 1)]
