@@ -9,13 +9,16 @@ import orjson
 
 from libs.errors import Permanent
 from libs.fhir.bundle import Entry
+from libs.hl7v2.ack import AckError
+from libs.hl7v2.character_sets import UnsupportedCharset
 from libs.hl7v2.charset import decode_message
 from libs.hl7v2.header import NotHL7, read_header, read_patient
 from libs.hl7v2.message import parse
 from libs.lanes.claim import Batch
 from libs.lanes.contracts import Envelope, patient_key, queue_of
 from libs.lanes.drain import reason
-from libs.mapping.inbound.mapper import map_message
+from libs.mapping.inbound.mapper import Unmappable, map_message
+from libs.store.engine import NotStorable
 from libs.store.messages import Buried, Finished
 from services.transformer.configurations import Configuration
 
@@ -42,6 +45,7 @@ class Failure:
     reason: str  # name of the error
     error: str  # what is wrong and where; no content of the message
     attempts: int
+    answer: AckError  # what its sender may be told
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,4 +152,17 @@ def read(lane: str, envelope: Envelope) -> Conversion:
 
 def _failure(error: Exception, attempts: int) -> Failure:
     text = str(error) if isinstance(error, Permanent) else reason(error)
-    return Failure(type(error).__name__, text, attempts)
+    return Failure(type(error).__name__, text, attempts, _answer(error))
+
+
+def _answer(error: Exception) -> AckError:
+    """Only what it says on purpose: the text of an error is for operators."""
+    match error:
+        case Unmappable():
+            return AckError(error.code, location=error.location)
+        case UnsupportedCharset():
+            return AckError("103", location="MSH^1^18")
+        case NotStorable():
+            return AckError("102")
+        case _:
+            return AckError("207")

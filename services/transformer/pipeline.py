@@ -3,7 +3,9 @@
 Why a crash loses and doubles nothing: a batch leaves its lane only after the transaction that holds its
 messages, their resources and their dead letters has committed. Killed before the commit, nothing
 happened and the batch is still in the lane; killed after it, the batch is read again and `take` finds
-every message there already, so that nothing is applied a second time. A batch that fails is halved
+every message there already, so that nothing is applied a second time. The same transaction holds what is to
+be delivered for the messages; killed before that is on its lane, the sweep of the outbox puts it there
+(`libs.store.deliveries`). A batch that fails is halved
 until the message at fault stands alone: those before it are committed, those after it wait their turn.
 """
 
@@ -14,14 +16,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import Connection
+from redis import Redis
 
 from libs.errors import Permanent, Transient, Unavailable
 from libs.lanes.claim import Batch
+from libs.lanes.contracts import Due
 from libs.lanes.drain import RETRIES, reason
 from libs.log import get_logger
 from libs.metrics import DUPLICATES, PARSE_ERRORS, PROCESSING_SECONDS
 from libs.store import messages, writer
 from libs.store.engine import Pool, attempt, transaction
+from services.transformer.acknowledgement import acknowledge_settled, announce
 from services.transformer.configurations import Configurations, current_version
 from services.transformer.conversion import Conversion, convert, receive
 
@@ -38,6 +43,7 @@ class Pipeline:
 
     pool: Pool
     configurations: Configurations
+    redis: Redis
 
     def handle(self, batches: Sequence[Batch]) -> list[int]:
         """Store the batches, all of one organization; how many from the front of each are settled."""
@@ -84,7 +90,7 @@ class Pipeline:
             fresh = _fresh(connection, org, batch)
         converted = [convert(one, configuration) for one in fresh]
 
-        def work(connection: Connection[Any]) -> list[Conversion]:
+        def work(connection: Connection[Any]) -> tuple[list[Conversion], list[Due]]:
             if current_version(connection, org) != configuration.version:
                 raise Outdated(f"the mapping of {org} was changed meanwhile")
             now = datetime.now(UTC)
@@ -96,9 +102,11 @@ class Pipeline:
             for one in todo:
                 if one.failure is not None:
                     messages.bury(connection, org, one.buried(one.failure), now)
-            return todo
+            settled = [one for one in todo if not one.waits]
+            return todo, acknowledge_settled(connection, org, settled, now)
 
-        stored = attempt(self.pool, org, work)
+        stored, due = attempt(self.pool, org, work)
+        announce(self.redis, due)
         _tell(stored)
         _tell_duplicates(org, len(batch) - len(stored))
 

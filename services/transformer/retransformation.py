@@ -16,14 +16,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import Connection
+from redis import Redis
 
 from libs.errors import Permanent, Transient, Unavailable
 from libs.lanes.claim import Batch
-from libs.lanes.contracts import Envelope
+from libs.lanes.contracts import Due, Envelope
 from libs.log import get_logger
 from libs.store import messages, transformations, writer
 from libs.store.engine import Pool, attempt, transaction
 from libs.store.transformations import Stored
+from services.transformer.acknowledgement import acknowledge_settled, announce
 from services.transformer.configurations import Configuration, Configurations
 from services.transformer.conversion import Conversion, Failure, convert, read, receive
 
@@ -70,6 +72,7 @@ class Retransformation:
 
     pool: Pool
     configurations: Configurations
+    redis: Redis
 
     def handle(self, batches: Sequence[Batch]) -> list[int]:
         """Transform what the first message of each batch stands for."""
@@ -102,26 +105,30 @@ class Retransformation:
         found = [_again(lane, one, now, then) for one in stored]
         news = [one for one in found if one.news]
 
-        def work(connection: Connection[Any]) -> int:
-            left = _apply(connection, org, found, news)
+        def work(connection: Connection[Any]) -> tuple[int, list[Due]]:
+            left, due = _apply(connection, org, found, news)
             # Only now: what came in before the resources were read is seen here, and who changes one of
             # them after that finds it changed, or is found to have changed it (`writer.amend`).
             if transformations.count(connection, org, first.message_id) != known:
                 raise Overtaken("a message about the patient came in meanwhile")
-            return left
+            return left, due
 
-        left = attempt(self.pool, org, work) if news else 0
+        left, due = attempt(self.pool, org, work) if news else (0, [])
+        announce(self.redis, due)
         log.info("messages transformed again", lane=lane, messages=len(news), of=len(found), left=left)
 
     def _give_up(self, failed: Conversion, failure: Failure) -> None:
         """Make a dead letter of it; what it had made before stays as it is."""
         org, message_id = failed.envelope.organization, failed.envelope.message_id
 
-        def work(connection: Connection[Any]) -> None:
+        def work(connection: Connection[Any]) -> list[Due]:
+            now = datetime.now(UTC)
+            is_news = not transformations.was_applied(connection, org, message_id)
             transformations.reopen(connection, org, [message_id])
-            messages.bury(connection, org, failed.buried(failure), datetime.now(UTC))
+            messages.bury(connection, org, failed.buried(failure), now)
+            return acknowledge_settled(connection, org, [failed] if is_news else [], now)
 
-        attempt(self.pool, org, work)
+        announce(self.redis, attempt(self.pool, org, work))
         log.warning("message not transformed again", message_id=message_id, error=failure.error)
 
 
@@ -134,8 +141,13 @@ def _again(lane: str, stored: Stored, now: Configuration, then: dict[int, Config
     return Again(stored, convert(unread, then[version]) if version in then else after, after)
 
 
-def _apply(connection: Connection[Any], org: str, found: Sequence[Again], news: Sequence[Again]) -> int:
-    """How many resources have elements that somebody else has changed, and that stay as they are."""
+def _apply(
+    connection: Connection[Any], org: str, found: Sequence[Again], news: Sequence[Again]
+) -> tuple[int, list[Due]]:
+    """How many resources have elements that somebody else has changed, and that stay as they are.
+
+    And what is due to the senders of messages that have waited until now to be applied.
+    """
     now = datetime.now(UTC)
     before = [one.before.entries for one in found if one.before is not None]
     after = [
@@ -151,4 +163,5 @@ def _apply(connection: Connection[Any], org: str, found: Sequence[Again], news: 
             messages.bury(connection, org, one.after.buried(one.after.failure), now)
         elif not one.applied:
             messages.park(connection, org, [one.after.finished()], now)
-    return left
+    settled = [one.after for one in news if one.before is None and (one.applied or one.after.failure)]
+    return left, acknowledge_settled(connection, org, settled, now)

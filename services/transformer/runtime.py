@@ -27,7 +27,7 @@ def build(settings: Settings) -> Runtime:
     configurations = Configurations(settings.default_timezone or None)
     return Runtime(
         redis=redis,
-        pipeline=Pipeline(pool, configurations),
-        retransformation=Retransformation(pool, configurations),
+        pipeline=Pipeline(pool, configurations, redis),
+        retransformation=Retransformation(pool, configurations, redis),
         stop=Stop(),
     )

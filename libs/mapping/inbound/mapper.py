@@ -31,6 +31,11 @@ __all__ = ["MAPS", "Mapped", "MappingConfig", "Unmappable", "map_message"]
 class Unmappable(Permanent):
     """There is no map for this kind of message, or it says nothing that could be mapped."""
 
+    def __init__(self, text: str, code: str, location: str) -> None:
+        super().__init__(text)
+        self.code = code  # table 0357
+        self.location = location  # as ERR-2 wants it: segment^sequence^field
+
 
 @dataclass(frozen=True)
 class Mapped:
@@ -81,10 +86,11 @@ def map_message(message: Message, config: MappingConfig) -> Mapped:
     if mapping is None:
         # What is no type may be content that slipped, and content has no place in an error.
         stated = kind if len(kind) == 3 and kind.isalnum() else "in MSH-9"
-        raise Unmappable(f"messages of the type {stated} are not mapped")
+        raise Unmappable(f"messages of the type {stated} are not mapped", "200", "MSH^1^9^1^1")
     groups = patients(message.segments, specimen_first=kind == "OUL" and context.event in _SPECIMEN_FIRST)
     if kind == "ADT" and not any(_says_something(group) for group in groups):
-        raise Unmappable("an ADT message without PID and PV1 segments says nothing about anybody")
+        text = "an ADT message without PID and PV1 segments says nothing about anybody"
+        raise Unmappable(text, "100", "PID^1")
     if kind == "ADT" and context.event in LINKS:
         focus = link_patients(groups, context)
     else:

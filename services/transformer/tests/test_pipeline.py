@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import psycopg
 import pytest
+from redis import Redis
 
 from libs.errors import Unavailable
 from libs.lanes.claim import Batch
@@ -18,9 +19,9 @@ LANE = inbound_lane("default", 3, b"any")
 
 
 @pytest.fixture
-def pipeline(fresh_postgres_url: str) -> Iterator[Pipeline]:
+def pipeline(fresh_postgres_url: str, redis: Redis) -> Iterator[Pipeline]:
     with open_pool(fresh_postgres_url, 2) as pool:
-        yield Pipeline(pool, Configurations("UTC"))
+        yield Pipeline(pool, Configurations("UTC"), redis)
 
 
 def admission(number: int, *, name: str = "Doe", patient: str = "") -> bytes:
@@ -145,9 +146,11 @@ def test_a_failing_batch_is_halved_down_to_the_message_at_fault(
     assert attempts == RETRIES + 1
 
 
-def test_a_database_that_is_away_settles_nothing_and_blames_no_message(fresh_postgres_url: str) -> None:
+def test_a_database_that_is_away_settles_nothing_and_blames_no_message(
+    fresh_postgres_url: str, redis: Redis
+) -> None:
     with open_pool("postgresql://nobody@127.0.0.1:1/nowhere", 1) as pool:
-        away = Pipeline(pool, Configurations("UTC"))
+        away = Pipeline(pool, Configurations("UTC"), redis)
 
         with pytest.raises(Unavailable):
             away.handle([batch([admission(1)], failures=RETRIES)])
