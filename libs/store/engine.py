@@ -41,7 +41,6 @@ _POOL_TIMEOUT = 5.0  # seconds to wait for a connection before the database coun
 
 SET_ORGANIZATION = "SELECT set_config('app.org', %s, true)"
 
-Pool = ConnectionPool[Connection[Any]]
 AsyncPool = AsyncConnectionPool[AsyncConnection[Any]]
 T = TypeVar("T")
 
@@ -54,9 +53,31 @@ class NotStorable(Permanent):
     """PostgreSQL cannot hold a value of this message, however often it is tried."""
 
 
+class Pool(ConnectionPool[Connection[Any]]):
+    """Connections, with a way to end what is under way: unlike a task, a thread cannot be cancelled."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._at_work: set[Connection[Any]] = set()
+        super().__init__(*arguments, **options)
+
+    def getconn(self, timeout: float | None = None) -> Connection[Any]:
+        connection = super().getconn(timeout)
+        self._at_work.add(connection)
+        return connection
+
+    def putconn(self, conn: Connection[Any]) -> None:
+        self._at_work.discard(conn)
+        super().putconn(conn)
+
+    def cancel(self) -> None:
+        """End the statements that are running; their callers find Transient raised."""
+        for connection in list(self._at_work):
+            connection.cancel_safe(timeout=1.0)
+
+
 def open_pool(url: str, size: int) -> Pool:
     """At most `size` connections, made when they are needed."""
-    return ConnectionPool(
+    return Pool(
         url,
         min_size=0,
         max_size=size,

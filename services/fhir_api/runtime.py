@@ -3,11 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-from psycopg import Connection
 from starlette.requests import Request
 
 from libs.http.gauges import measure
@@ -25,7 +23,6 @@ class Runtime:
     writers: Pool
     keys: Keys
     pages: Pages
-    writing: set[Connection[Any]] = field(default_factory=set)  # connections of the writes under way
 
 
 @asynccontextmanager
@@ -49,7 +46,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
     finally:
         gauges.cancel()
         await readers.close()
-        await asyncio.to_thread(_end_writes, opened)
+        await asyncio.to_thread(_end_writes, writers)
 
 
 def runtime(request: Request) -> Runtime:
@@ -57,8 +54,7 @@ def runtime(request: Request) -> Runtime:
     return opened
 
 
-def _end_writes(opened: Runtime) -> None:
-    """What is still writing had its time to finish; unlike a task, a thread cannot be cancelled."""
-    for connection in list(opened.writing):
-        connection.cancel_safe(timeout=1.0)
-    opened.writers.close()
+def _end_writes(writers: Pool) -> None:
+    """What is still writing had its time to finish."""
+    writers.cancel()
+    writers.close()

@@ -66,21 +66,17 @@ def expected_version(request: Request) -> int | None:
 
 async def write(request: Request, entry: Entry, expected: int | None = None) -> Written:
     """Store the entry in a transaction of its own. Raises PreconditionFailed and what the store raises."""
-    org, opened = principal(request).organization, runtime(request)
+    org = principal(request).organization
     kind, _, name = entry.url.partition("/")
     if_match = {} if expected is None else {(kind, name): expected}
 
     def apply(connection: Connection[Any]) -> Written:
-        opened.writing.add(connection)
-        try:
-            [[written]] = writer.apply(connection, org, [[entry]], datetime.now(UTC), if_match)
-        finally:
-            opened.writing.discard(connection)
+        [[written]] = writer.apply(connection, org, [[entry]], datetime.now(UTC), if_match)
         return written
 
     try:
         with QUERY_SECONDS.labels("write").time():
-            return await run_in_threadpool(attempt, opened.writers, org, apply)
+            return await run_in_threadpool(attempt, runtime(request).writers, org, apply)
     except VersionMismatch as error:
         raise PreconditionFailed(str(error)) from None
 
