@@ -7,10 +7,12 @@ from libs.models.organization import ApiClient, Organization
 from libs.models.outbound import Delivery, Destination
 from libs.models.resource import Resource, Version
 from libs.models.search import DateValue, Identifier, IndexRow, NumberValue, Strings
+from libs.models.user import ConsoleUser
 
 __all__ = [
     "ApiClient",
     "Base",
+    "ConsoleUser",
     "DateValue",
     "DeadLetter",
     "Delivery",

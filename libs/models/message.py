@@ -13,7 +13,7 @@ class Message(Base):
 
     __tablename__ = "message"
     __table_args__ = (
-        Index("message_control_id", "org_id", "sender", "control_id"),
+        Index("message_control", "org_id", "control_id", "sender"),
         Index(
             "message_patient", "org_id", "patient_key", "received_at", "id",
             postgresql_where=text("patient_key IS NOT NULL"),
