@@ -23,6 +23,7 @@ KNOWN = frozenset(
     {
         "EHR_ACK_REPLICAS",
         "EHR_BIND",
+        "EHR_CONSOLE_PORT",
         "EHR_DATABASE_POOL",
         "EHR_DATABASE_URL",
         "EHR_DEFAULT_ORGANIZATION",
@@ -57,7 +58,19 @@ KNOWN = frozenset(
 )
 
 # What `make run` tells other programs in `.run/env`; no service reads them.
-TOLD = frozenset({"EHR_API_KEY", "EHR_FHIR", "EHR_HL7_HTTP", "EHR_MLLP", "EHR_MLLPS", "EHR_PIDS"})
+TOLD = frozenset(
+    {
+        "EHR_API_KEY",
+        "EHR_CONSOLE",
+        "EHR_CONSOLE_PASSWORD",
+        "EHR_CONSOLE_USER",
+        "EHR_FHIR",
+        "EHR_HL7_HTTP",
+        "EHR_MLLP",
+        "EHR_MLLPS",
+        "EHR_PIDS",
+    }
+)
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 

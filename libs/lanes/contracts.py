@@ -134,3 +134,8 @@ def _slot(patient: bytes) -> int:
 def queue_of(lane: str) -> str:
     """The RQ queue that carries the lane's job."""
     return lane.partition("/")[0]
+
+
+def organization_of(lane: str) -> str:
+    """Whose messages are in the lane."""
+    return lane.split("/")[1] if "/" in lane else ""

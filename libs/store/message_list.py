@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
+import orjson
 from psycopg import Connection
 from psycopg.rows import class_row
 
@@ -39,21 +40,52 @@ class Received:
     error: str | None  # why it is dead, without content
 
 
-def received(
-    connection: Connection[Any], org: str, *, reused: bool = False, status: str = "", limit: int = 100
-) -> list[Received]:
-    """The organization's messages, the newest first.
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """Which messages are meant; a criterion that is left out leaves the choice open."""
 
-    `reused`: only those whose MSH-10 their sender had used before, for other content; `status`: only
-    those in it.
-    """
+    status: str | None = None
+    message_type: str | None = None  # ADT^A01, or ADT for all of them
+    sender: str | None = None  # MSH-3|MSH-4, as sent
+    control_id: str | None = None  # MSH-10
+    since: datetime | None = None  # received at or after
+    until: datetime | None = None  # received before
+    reused: bool = False  # only those whose MSH-10 their sender had used before, for other content
+
+
+Position = tuple[datetime, str]  # received_at and id of a message, after which a list goes on
+
+ALL = Criteria()
+
+
+def received(
+    connection: Connection[Any],
+    org: str,
+    criteria: Criteria = ALL,
+    *,
+    limit: int = 100,
+    after: Position | None = None,
+) -> list[Received]:
+    """The organization's messages that meet the criteria, the newest first; those that follow `after`."""
     conditions: list[LiteralString] = ["org_id = %s"]
-    values = [org]
-    if reused:
+    values: list[Any] = [org]
+    chosen: tuple[tuple[LiteralString, object], ...] = (
+        ("status = %s", criteria.status),
+        ("starts_with(message_type || '^', %s)", criteria.message_type and f"{criteria.message_type}^"),
+        ("sender = %s", criteria.sender),
+        ("control_id = %s", criteria.control_id),
+        ("received_at >= %s", criteria.since),
+        ("received_at < %s", criteria.until),
+    )
+    for condition, value in chosen:
+        if value is not None:
+            conditions.append(condition)
+            values.append(value)
+    if criteria.reused:
         conditions.append("reused_control_id")
-    if status:
-        conditions.append("status = %s")
-        values.append(status)
+    if after is not None:
+        conditions.append("(received_at, id) < (%s, %s::uuid)")
+        values += after
     return _select(connection, conditions, values, limit)
 
 
@@ -63,6 +95,17 @@ def received_message(connection: Connection[Any], org: str, message_id: str) -> 
     if not found:
         raise _unknown(org, message_id)
     return found[0], _column(connection, org, message_id, "report")
+
+
+def made_by(connection: Connection[Any], org: str, provenance: str) -> list[str] | None:
+    """What a message has made, as Type/id, by the id of its Provenance; None when there is none."""
+    row = connection.execute(
+        "SELECT content FROM org_resource WHERE org_id = %s AND type = 'Provenance' AND id = %s",
+        (org, provenance),
+    ).fetchone()
+    if row is None or row[0] is None:
+        return None
+    return [target["reference"] for target in orjson.loads(row[0])["target"]]
 
 
 def content(connection: Connection[Any], org: str, message_id: str) -> bytes:
@@ -80,12 +123,12 @@ def _column(connection: Connection[Any], org: str, message_id: str, name: Litera
 
 
 def _select(
-    connection: Connection[Any], conditions: Sequence[LiteralString], values: Sequence[str], limit: int
+    connection: Connection[Any], conditions: Sequence[LiteralString], values: Sequence[Any], limit: int
 ) -> list[Received]:
     with connection.cursor(row_factory=class_row(Received)) as cursor:
         return cursor.execute(
             f"SELECT {_COLUMNS} FROM message WHERE {' AND '.join(conditions)}"  # noqa: S608
-            " ORDER BY received_at DESC, id LIMIT %s",
+            " ORDER BY received_at DESC, id DESC LIMIT %s",
             (*values, limit),
         ).fetchall()
 

@@ -79,7 +79,11 @@ class DeadLetter:
 
 
 class UnknownLetter(Permanent):
-    """The organization has no such dead letter in a state that allows what was asked."""
+    """The organization has no such dead letter."""
+
+
+class LetterClosed(Permanent):
+    """The dead letter has been replayed or discarded before."""
 
 
 def take(connection: Connection[Any], org: str, envelopes: Iterable[Envelope]) -> set[str]:
@@ -124,10 +128,15 @@ def bury(connection: Connection[Any], org: str, buried: Buried, now: datetime) -
 
 
 def dead_letters(
-    connection: Connection[Any], org: str, state: str = OPEN, limit: int = 100
+    connection: Connection[Any], org: str, state: str = OPEN, limit: int = 100, after: int = 0
 ) -> list[DeadLetter]:
-    """The organization's dead letters of that state, the oldest first."""
-    return _letters(connection, "d.org_id = %s AND d.state = %s", (org, state), limit)
+    """The organization's dead letters of that state, the oldest first; those with ids above `after`."""
+    return _letters(connection, "d.org_id = %s AND d.state = %s AND d.id > %s", (org, state, after), limit)
+
+
+def letters_of(connection: Connection[Any], org: str, message_id: str) -> list[DeadLetter]:
+    """A message's dead letters, the oldest first."""
+    return _letters(connection, "d.org_id = %s AND d.message_id = %s::uuid", (org, message_id), None)
 
 
 def dead_letter(connection: Connection[Any], org: str, letter_id: int) -> tuple[DeadLetter, Envelope]:
@@ -144,7 +153,7 @@ def replay(connection: Connection[Any], org: str, letter_id: int) -> tuple[str, 
     To be done after the commit, behind what waits there. The letter stays open until the message has been
     applied or has died again, and until then asking again is allowed, since the process may end between the
     two. That of a delivery is closed: a delivery that waits comes onto its lane even then.
-    Raises UnknownLetter.
+    Raises UnknownLetter, LetterClosed.
     """
     letter, envelope = _open_letter(connection, org, letter_id)
     if letter.delivery_id is not None:
@@ -172,7 +181,7 @@ def newer(connection: Connection[Any], org: str, message_id: str) -> int:
 
 
 def discard(connection: Connection[Any], org: str, letter_id: int, now: datetime) -> None:
-    """Close an open dead letter for good; what is dead stays stored. Raises UnknownLetter."""
+    """Close an open dead letter for good; what is dead stays stored. Raises UnknownLetter, LetterClosed."""
     letter, _ = _open_letter(connection, org, letter_id)
     if letter.delivery_id is not None:
         deliveries.drop(connection, org, letter.delivery_id)
@@ -245,7 +254,7 @@ def _row(
 
 
 def _letters(
-    connection: Connection[Any], condition: str, values: tuple[Any, ...], limit: int
+    connection: Connection[Any], condition: str, values: tuple[Any, ...], limit: int | None
 ) -> list[DeadLetter]:
     with connection.cursor(row_factory=class_row(DeadLetter)) as cursor:
         return cursor.execute(
@@ -290,7 +299,7 @@ def envelope(org: str, row: Sequence[Any]) -> Envelope:
 def _open_letter(connection: Connection[Any], org: str, letter_id: int) -> tuple[DeadLetter, Envelope]:
     letter, envelope = dead_letter(connection, org, letter_id)
     if letter.state != OPEN:
-        raise UnknownLetter(f"dead letter {letter_id} is {letter.state}")
+        raise LetterClosed(f"dead letter {letter_id} is {letter.state}")
     return letter, envelope
 
 
@@ -307,7 +316,7 @@ def _set_status(connection: Connection[Any], org: str, letter: DeadLetter, statu
         (status, org, letter.message_id, [DEAD, REPLAYING]),
     )
     if set_.rowcount == 0:  # another transaction has applied it since the letter was read
-        raise UnknownLetter(f"dead letter {letter.id} has been replayed and its message applied since")
+        raise LetterClosed(f"dead letter {letter.id} has been replayed and its message applied since")
 
 
 def _key(value: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from libs.lanes.contracts import Envelope
 from libs.store import messages
 from libs.store.engine import Conflict, Pool, attempt, open_pool, transaction
-from libs.store.messages import Buried, Finished, UnknownLetter
+from libs.store.messages import Buried, Finished, LetterClosed, UnknownLetter
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 A = Envelope("0" * 31 + "a", "default", 1_764_000_000.0, "ADT|NORTH", "10.0.0.7", "", b"MSH|a")
@@ -135,7 +135,7 @@ def test_a_replayed_message_is_applied_once_more(pool: Pool) -> None:
 
     assert [apply(pool, A), apply(pool, A)] == [{A.message_id}, set()]
     assert letters(pool) == [(1, "replayed", False, NOW)]
-    with pytest.raises(UnknownLetter):
+    with pytest.raises(LetterClosed):
         replay(pool)
 
 
@@ -186,10 +186,12 @@ def test_a_discarded_letter_stays_closed(pool: Pool) -> None:
         messages.discard(connection, "default", 1, NOW)
 
         assert messages.dead_letters(connection, "default") == []
-        with pytest.raises(UnknownLetter):
+        with pytest.raises(LetterClosed):
             messages.replay(connection, "default", 1)
-        with pytest.raises(UnknownLetter):
+        with pytest.raises(LetterClosed):
             messages.discard(connection, "default", 1, NOW)
+        with pytest.raises(UnknownLetter):
+            messages.discard(connection, "default", 2, NOW)
 
 
 def test_texts_of_any_size_and_content_can_be_kept(pool: Pool) -> None:

@@ -18,6 +18,7 @@ COMMANDS = {
     "mapping": "how an organization's messages become FHIR: layers of configuration, in versions",
     "org": "organizations, whose data are apart from each other",
     "client": "API keys",
+    "user": "who may log in to the console, and as what",
 }
 
 

@@ -1,4 +1,4 @@
-"""`ehrconnect dlq list|show|replay`: the messages that could not be applied."""
+"""`ehrconnect dlq list|show|replay|discard`: the messages that could not be applied."""
 
 import argparse
 import json
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from libs.lanes.enqueue import enqueue
 from libs.store import messages
 from libs.store.engine import transaction
+from services.console.actions.replay import replay
 from services.console.commands.installation import database, organization, organization_actions, redis
 from services.console.commands.output import show
 
@@ -29,6 +29,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
     replaying = _action(actions.add_parser("replay", help="put messages back into their lanes"), _replay)
     replaying.add_argument("ids", type=int, nargs="+", metavar="ID")
+
+    discarding = _action(actions.add_parser("discard", help="close dead letters for good"), _discard)
+    discarding.add_argument("ids", type=int, nargs="+", metavar="ID")
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -61,15 +64,19 @@ def _replay(options: argparse.Namespace) -> None:
     org = organization(options)
     with database() as pool, redis() as client:
         for letter_id in options.ids:
+            replayed = replay(pool, client, org, letter_id)
+            print(f"dead letter {letter_id} is back in {replayed.lane}")
+            if replayed.newer:
+                print(f"it may undo what came later (newer messages of its patient: {replayed.newer})")
+
+
+def _discard(options: argparse.Namespace) -> None:
+    org = organization(options)
+    with database() as pool:
+        for letter_id in options.ids:
             with transaction(pool, org) as connection:
-                letter, _ = messages.dead_letter(connection, org, letter_id)
-                lane, wire = messages.replay(connection, org, letter_id)
-                newer = 0 if letter.delivery_id else messages.newer(connection, org, letter.message_id)
-            # After the commit: before it the message would be taken for one that is stored already.
-            enqueue(client, [(lane, wire)])
-            print(f"dead letter {letter_id} is back in {lane}")
-            if newer:
-                print(f"it may undo what came later (newer messages of its patient: {newer})")
+                messages.discard(connection, org, letter_id, datetime.now(UTC))
+            print(f"dead letter {letter_id} is discarded; its message stays stored")
 
 
 def _action(

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from libs.settings import DatabaseSettings, RedisSettings, ServiceSettings, load
+from libs.settings import load
 from services.console.commands.output import CommandError
+from services.console.settings import Settings
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
     from libs.store.engine import Pool
 
 RUNNING = Path(".run/env")
-
-
-class Settings(ServiceSettings, RedisSettings, DatabaseSettings):
-    default_organization: str = "default"
-    default_timezone: str = "UTC"  # as the transformer's
 
 
 def settings() -> Settings:
@@ -79,15 +75,14 @@ def database() -> Iterator["Pool"]:
 
 @contextmanager
 def redis() -> Iterator["Redis"]:
-    """A client of Redis. Raises CommandError when it does not answer."""
+    """A client of Redis. Raises CommandError when it is needed and does not answer."""
     from redis import Redis, RedisError
 
     with Redis.from_url(settings().redis_url.get_secret_value(), socket_timeout=10) as client:
         try:
-            client.ping()
+            yield client
         except RedisError as error:
             raise CommandError(f"Redis does not answer: {error}{_hint('EHR_REDIS_URL')}") from None
-        yield client
 
 
 def _hint(name: str) -> str:

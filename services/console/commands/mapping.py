@@ -8,23 +8,17 @@ import argparse
 import json
 import re
 import sys
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
-from difflib import unified_diff
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from libs.lanes.contracts import Envelope
-from libs.lanes.enqueue import enqueue
 from libs.mapping.inbound.config import MappingConfig
 from libs.mapping.inbound.layers import NAMES, shipped, shipped_profile
-from libs.store import layers, transformations
-from libs.store.engine import Pool, attempt, transaction
+from libs.store import layers
+from libs.store.engine import transaction
 from libs.store.transformations import Chosen
-from services.console.commands.dry_run import dry_run
+from services.console.actions.mapping import attempt_layer, compare, compare_version, retransform, save
 from services.console.commands.installation import (
     database,
     organization,
@@ -32,9 +26,8 @@ from services.console.commands.installation import (
     redis,
     settings,
 )
+from services.console.commands.moment import add_period
 from services.console.commands.output import CommandError, show
-
-AT_A_TIME = 500  # messages that are put on lanes in one call
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,10 +85,11 @@ def _export(options: argparse.Namespace) -> None:
 
 def _import(options: argparse.Namespace) -> None:
     org, text = organization(options), _read(options.file)
-    with database() as pool:
-        version = attempt(pool, org, lambda c: layers.put(c, org, options.layer, text, datetime.now(UTC)))
-        print(f"the mapping of {org} is at version {version}")
-        _put_on_lanes(pool, org, Chosen(parked=True), "parked messages are tried again")
+    with database() as pool, redis() as client:
+        saved = save(pool, client, org, options.layer, text)
+    print(f"the mapping of {org} is at version {saved.version}")
+    if saved.retried:
+        print(f"{saved.retried} parked messages are tried again")
 
 
 def _diff(options: argparse.Namespace) -> None:
@@ -103,24 +97,21 @@ def _diff(options: argparse.Namespace) -> None:
     if (options.file is None) == (options.version is None):
         raise CommandError("say what to compare with: a file, or --version N")
     with database() as pool, transaction(pool, org) as connection:
-        stored = layers.documents(connection, org).get(options.layer, "")
         if options.file is None:
-            before = layers.documents(connection, org, options.version).get(options.layer, "")
-            names = (f"version {options.version}", "in force")
+            lines = compare_version(connection, org, options.layer, options.version)
         else:
-            before, stored = stored, _read(options.file)
-            names = ("in force", options.file)
-    sys.stdout.writelines(unified_diff(before.splitlines(True), stored.splitlines(True), *names))
+            lines = compare(connection, org, options.layer, _read(options.file), options.file)
+    sys.stdout.writelines(lines)
 
 
 def _dry_run(options: argparse.Namespace) -> None:
     """Prints what messages say: this is where an operator asks to see it."""
-    org, text = organization(options), _read(options.file)
-    with database() as pool, transaction(pool, org) as connection:
-        current = layers.load(connection, org)
-        stored = transformations.newest(connection, org, _chosen(options), options.limit)
-    base = MappingConfig(org, settings().default_timezone or None)
-    outcomes = dry_run(base, current, options.layer, text, stored)
+    text = _read(options.file)
+    base = MappingConfig(organization(options), settings().default_timezone or None)
+    with database() as pool:
+        outcomes = attempt_layer(
+            pool, base, options.layer, text, chosen=_chosen(options), limit=options.limit
+        )
     if options.json:
         print(json.dumps([outcome.to_dict() for outcome in outcomes], indent=2, default=str))
         return
@@ -136,35 +127,16 @@ def _retransform(options: argparse.Namespace) -> None:
     org, chosen = organization(options), _chosen(options, parked=options.parked)
     if chosen == Chosen() and not options.all:
         raise CommandError("say which: --message, --sender, --since, --until, --parked, or --all")
-    with database() as pool:
-        _put_on_lanes(pool, org, chosen, "messages, with all about their patients, are transformed again")
+    with database() as pool, redis() as client:
+        count = retransform(pool, client, org, chosen)
+    if count:
+        print(f"{count} messages, with all about their patients, are transformed again")
+    elif not chosen.parked:
+        print("there are no such messages")
 
 
 def _shipped(options: argparse.Namespace) -> None:
     sys.stdout.write(shipped_profile(options.name) if options.name else "".join(f"{n}\n" for n in shipped()))
-
-
-def _put_on_lanes(pool: Pool, org: str, chosen: Chosen, meaning: str) -> None:
-    """Asking again does no harm: what is applied already, and says nothing new, changes nothing."""
-    with transaction(pool, org) as connection:
-        envelopes = transformations.first_of_each_patient(connection, org, chosen)
-        first = next(envelopes, None)
-        if first is None:
-            if not chosen.parked:
-                print("there are no such messages")
-            return
-        count = _enqueue(first, envelopes)
-    print(f"{count} {meaning}")
-
-
-def _enqueue(first: Envelope, rest: Iterable[Envelope]) -> int:
-    count = 0
-    with redis() as client:
-        remaining = iter((first, *rest))
-        while batch := list(islice(remaining, AT_A_TIME)):
-            enqueue(client, [transformations.to_do(one, time.time()) for one in batch])
-            count += len(batch)
-    return count
 
 
 def _document(parser: argparse.ArgumentParser) -> None:
@@ -175,10 +147,7 @@ def _document(parser: argparse.ArgumentParser) -> None:
 def _choice(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--message", type=_identifier, metavar="ID", help="32 hexadecimal digits")
     parser.add_argument("--sender", metavar="APPLICATION|FACILITY", help="MSH-3 and MSH-4, as sent")
-    parser.add_argument(
-        "--since", type=_moment, metavar="TIME", help="received then or later, e.g. 2026-11-24"
-    )
-    parser.add_argument("--until", type=_moment, metavar="TIME", help="received before")
+    add_period(parser)
 
 
 def _chosen(options: argparse.Namespace, *, parked: bool = False) -> Chosen:
@@ -196,14 +165,6 @@ def _identifier(text: str) -> str:
     if not re.fullmatch("[0-9a-f]{32}", text):
         raise argparse.ArgumentTypeError(f"{text} is not 32 hexadecimal digits")
     return text
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is not a time such as 2026-11-24T08:30") from None
-    return moment if moment.tzinfo else moment.astimezone()
 
 
 def _action(

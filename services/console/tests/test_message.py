@@ -85,6 +85,13 @@ def test_messages_are_listed_the_newest_first(installation: Mapping[str, str]) -
         (["--status", "dead"], ["3"]),
         (["--reused", "--status", "dead"], []),
         (["--limit", "2"], ["3", "2"]),
+        (["--control-id", "A1"], ["2", "1"]),
+        (["--control-id", "A1", "--type", "ADT^A01"], ["2", "1"]),
+        (["--type", "ADT"], ["3", "2", "1"]),
+        (["--type", "AD"], []),
+        (["--sender", "REGISTRATION|NORTH", "--since", "2026-03-02T10:15:01Z"], ["3", "2"]),
+        (["--sender", "LAB|NORTH"], []),
+        (["--until", "2026-03-02T10:15:01Z"], ["1"]),
     ],
 )
 def test_the_list_can_be_narrowed(

@@ -16,6 +16,7 @@ from libs.lanes.contracts import Envelope, inbound_lane, message_id, patient_key
 from libs.lanes.enqueue import enqueue
 from libs.store.engine import open_pool, transaction
 from libs.store.messages import Buried, Finished, bury, finish
+from libs.store.users import authenticate
 from libs.testing.messages import adt
 from services.console.tests.command import Run, ehrconnect
 
@@ -69,6 +70,40 @@ def test_organizations_have_keys_of_their_own(postgres_url: str) -> None:
     assert again == Run(1, "", "ehrconnect: the organization north exists already\n")
 
 
+def test_a_user_is_added_listed_given_another_password_and_removed(postgres_url: str, tmp_path: Path) -> None:
+    installation = {"EHR_DATABASE_URL": postgres_url}
+    (tmp_path / "one").write_text("correct horse battery\nnot this\n")
+    (tmp_path / "two").write_text("another password")
+
+    added = ehrconnect("user", "add", "anna", "--role", "viewer", "--password-file", tmp_path / "one",
+                       settings=installation)  # fmt: skip
+    listed = _json("user", "list", settings=installation)
+    changed = ehrconnect(
+        "user", "password", "anna", "--password-file", tmp_path / "two", settings=installation
+    )
+    with open_pool(postgres_url, 1) as pool:
+        found = [authenticate(pool, "anna", one) for one in ("correct horse battery", "another password")]
+    removed = ehrconnect("user", "remove", "anna", settings=installation)
+    again = ehrconnect("user", "remove", "anna", settings=installation)
+
+    assert added == Run(0, "anna may log in to the console of default as viewer\n", "")
+    assert [(one["name"], one["role"]) for one in listed] == [("anna", "viewer")]
+    assert changed == Run(0, "anna has a new password\n", "")
+    assert [user and user.name for user in found] == [None, "anna"]
+    assert removed == Run(0, "anna may not log in any more\n", "")
+    assert again == Run(1, "", "ehrconnect: the organization default has no user anna\n")
+
+
+def test_a_password_is_not_asked_for_without_a_terminal(postgres_url: str) -> None:
+    run = ehrconnect("user", "add", "bob", "--role", "admin", settings={"EHR_DATABASE_URL": postgres_url})
+
+    assert run == Run(
+        1,
+        "",
+        "ehrconnect: no terminal to ask for a password: use --password-file FILE (- is standard input)\n",
+    )
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -79,6 +114,7 @@ def test_organizations_have_keys_of_their_own(postgres_url: str) -> None:
         "message list",
         "message show 1",
         "mapping list",
+        "user list",
     ],
 )
 def test_the_organization_may_be_named_after_the_action(command: str) -> None:
@@ -135,6 +171,18 @@ def test_a_replay_says_when_newer_messages_of_the_patient_are_applied(
     )
 
 
+def test_a_dead_letter_is_discarded_once(fresh_postgres_url: str, redis_url: str) -> None:
+    _bury(fresh_postgres_url)
+    installation = {"EHR_DATABASE_URL": fresh_postgres_url, "EHR_REDIS_URL": redis_url}
+
+    discarded = ehrconnect("dlq", "discard", "1", settings=installation)
+    again = ehrconnect("dlq", "discard", "1", settings=installation)
+
+    assert discarded == Run(0, "dead letter 1 is discarded; its message stays stored\n", "")
+    assert again == Run(1, "", "ehrconnect: dead letter 1 is discarded\n")
+    assert [one["id"] for one in _json("dlq", "list", "--state", "discarded", settings=installation)] == [1]
+
+
 def test_an_unknown_dead_letter_is_said_in_one_line(postgres_url: str, redis_url: str) -> None:
     run = ehrconnect(
         "dlq", "replay", "4711", settings={"EHR_DATABASE_URL": postgres_url, "EHR_REDIS_URL": redis_url}
@@ -152,6 +200,21 @@ def test_lanes_show_what_waits(redis_url: str, redis: Redis) -> None:
 
     assert (lane["lane"], lane["state"], lane["depth"]) == (LANE, "waiting", 2)
     assert lane["age"] < 60
+
+
+def test_a_lane_is_paused_and_resumed(redis_url: str, redis: Redis) -> None:
+    enqueue(redis, [(LANE, ENVELOPE.to_wire())])
+    settings = {"EHR_REDIS_URL": redis_url}
+
+    paused = [ehrconnect("lanes", "pause", LANE, settings=settings).out for _ in range(2)]
+    states = [lane["state"] for lane in _json("lanes", settings=settings)]
+    resumed = [ehrconnect("lanes", "resume", LANE, settings=settings).out for _ in range(2)]
+    unknown = ehrconnect("lanes", "pause", "nonsense", settings=settings)
+
+    assert paused == [f"{LANE} is paused\n", f"{LANE} was already paused\n"]
+    assert states == ["paused"]
+    assert resumed == [f"{LANE} goes on\n", f"{LANE} was not paused\n"]
+    assert unknown == Run(1, "", "ehrconnect: there is no lane nonsense\n")
 
 
 def test_the_installation_of_this_folder_is_used_when_no_settings_say_otherwise(

@@ -17,6 +17,7 @@ from libs.mapping.inbound.datatypes.locations import named_location
 from libs.mapping.inbound.datatypes.organizations import organization, organization_of_hd
 from libs.mapping.inbound.datatypes.practitioners import practitioners
 from libs.mapping.inbound.element import Element, absent, coding, concept, element, resource
+from libs.mapping.inbound.identity import resource_id
 from libs.mapping.inbound.segments import sft
 from libs.terminology.concept_map import concept_map
 
@@ -109,6 +110,11 @@ def provenance(
         operators = practitioners(context, evn, 5)
         found["agent"] += [{"type": concept(PARTICIPANT, "enterer"), "who": who} for who in operators]
     return context.put(found, None, *_message_key(msh), merge=False)
+
+
+def provenance_id(organization: str, msh: Segment) -> str:
+    """The id of the Provenance that the message with this header makes."""
+    return resource_id(organization, "Provenance", *_message_key(msh))
 
 
 EVN_FIELDS = frozenset({1, 2, 4, 5, 6, 7})

@@ -8,8 +8,8 @@ The index by control id serves what the one by sender and control id did.
 
 from alembic import op
 
-revision = "0005"
-down_revision = "0004"
+revision = "0006"
+down_revision = "0005"
 
 TABLES = """
 CREATE TABLE console_user (

@@ -1,0 +1,46 @@
+"""Everything that is known of a message, but for what it says."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection
+
+from libs.errors import Permanent
+from libs.hl7v2.charset import decode_message
+from libs.hl7v2.message import parse
+from libs.mapping.inbound.segments.msh import provenance_id
+from libs.store.deliveries import Sent, sent_for
+from libs.store.message_list import Received, content, made_by, received_message
+from libs.store.messages import DeadLetter, letters_of
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    message: Received
+    report: str | None  # JSON: what was not carried over, each with its position; None: it was not mapped
+    resources: list[str] | None  # Type/id of what it is about; None when none is known
+    dead_letters: list[DeadLetter]
+    deliveries: list[Sent]  # to other systems, that it gave rise to
+
+
+def describe(connection: Connection[Any], org: str, message_id: str) -> Described:
+    """Raises UnknownMessage."""
+    message, report = received_message(connection, org, message_id)
+    raw = content(connection, org, message_id)
+    return Described(
+        message,
+        report,
+        _resources(connection, org, raw, message.charset),
+        letters_of(connection, org, message.id),
+        sent_for(connection, org, message.id),
+    )
+
+
+def _resources(connection: Connection[Any], org: str, raw: bytes, charset: str) -> list[str] | None:
+    """By the Provenance of the message, whose id follows from its header."""
+    try:
+        text, _ = decode_message(raw, charset)
+        header = parse(text).header
+    except Permanent:
+        return None
+    return made_by(connection, org, provenance_id(org, header))
