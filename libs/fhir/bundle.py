@@ -8,6 +8,7 @@ from typing import Any, Literal
 MERGE = "urn:ehrconnect:fhir:entry-merge"
 REMOVE = "urn:ehrconnect:fhir:entry-remove"
 KEEP = "urn:ehrconnect:fhir:entry-keep"
+CLAIM = "urn:ehrconnect:fhir:entry-claim"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,9 @@ class Entry:
     merge: bool = False  # elements that are absent here stay as they are stored
     remove: tuple[str, ...] = ()  # what the message deletes, before anything it states is added
     keep: tuple[str, ...] = ()  # top-level elements that only a new resource takes from here
+    claim: tuple[
+        str, ...
+    ] = ()  # guides: what is stored then claims the profiles of theirs that it conforms to
 
 
 def transaction(entries: Iterable[Entry]) -> dict[str, Any]:
@@ -51,4 +55,5 @@ def _entry(entry: Entry) -> dict[str, Any]:
 def _extensions(entry: Entry) -> list[dict[str, Any]]:
     merge = [{"url": MERGE, "valueBoolean": True}] if entry.merge else []
     removed = [{"url": REMOVE, "valueCode": element} for element in entry.remove]
-    return merge + removed + [{"url": KEEP, "valueCode": element} for element in entry.keep]
+    kept = [{"url": KEEP, "valueCode": element} for element in entry.keep]
+    return merge + removed + kept + [{"url": CLAIM, "valueCode": guide} for guide in entry.claim]

@@ -11,6 +11,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from libs.fhir.bundle import Entry
+from libs.fhir.claims import claims, profiles_of, with_claims, without_claims
 from libs.fhir.json import dumps, loads
 from libs.store.identity import Identifier, NotWritable, id_in, identifiers
 from libs.store.merge import Resource, amended, dropped, merge, same
@@ -44,6 +46,7 @@ class State:
     rid: int = 0
     index_hash: int = 0
     entry_hash: int = 0  # of the entry that made this version
+    claim: tuple[str, ...] = ()  # guides whose profiles it is to claim (Entry.claim)
     version: int = 0
     deleted: bool = False
     last_updated: datetime | None = None
@@ -91,16 +94,23 @@ class Batch:
         """The resources as the batch has left them, without what the server adds."""
         return {place: _stored_body(state) for place, state in self._states.items() if state.exists}
 
-    def amend(self, place: Place, before: Resource, after: Resource) -> bool:
+    def claim(self, place: Place) -> tuple[str, ...]:
+        """The guides whose profiles the resource is to claim where it conforms."""
+        return self._states[place].claim
+
+    def amend(self, place: Place, before: Resource, after: Resource, claim: Sequence[str] = ()) -> bool:
         """Make of a resource what makes `after` another than `before`; whether something of it was left.
 
         A resource that is stored no more stays away; it is new where `before` does not know it either.
+        What it claims is neither's to say but follows from what it then is (`claim`: see Entry).
         """
         state = self._at(*place)
         if not state.exists and (before or state.stored_version):
             return True
         stored = _stored_body(state) if state.exists else {}
-        body, left = amended(stored, before, after)
+        body, left = amended(*map(without_claims, (stored, before, after)))
+        others = [one for one in claims(stored) if one not in claims(before)]
+        body = with_claims(body, claim, also=others)
         if not same(stored, body):
             self._supersede(state, body)
             state.entry_hash = 0  # no entry says it as it is now
@@ -189,11 +199,11 @@ class Batch:
                 return self._written(state, "unchanged")  # the two are one already
             stated = links
         before = _stored_body(state) if existed else {}
-        body = merge(before, stated, entry.remove, entry.keep) if existed and entry.merge else stated
+        body = _merged(before, stated, entry) if existed and entry.merge else stated
         if existed and same(before, body):
             return self._written(state, "unchanged")
         self._supersede(state, body)
-        state.entry_hash = entry_hash
+        state.entry_hash, state.claim = entry_hash, entry.claim
         self._name(state, before, body)
         if not existed:
             return self._written(state, "created")
@@ -259,6 +269,12 @@ def _body(resource: Resource) -> Resource:
     body = {name: value for name, value in resource.items() if name != "id"}
     meta = {k: v for k, v in body.pop("meta", {}).items() if k not in ("versionId", "lastUpdated")}
     return body | {"meta": meta} if meta else body
+
+
+def _merged(stored: Resource, stated: Resource, entry: Entry) -> Resource:
+    """What is stored, updated. It may conform to more or fewer profiles than what is stated does."""
+    merged = merge(stored, stated, entry.remove, entry.keep)
+    return with_claims(merged, entry.claim, also=profiles_of(stored))
 
 
 def _but_meta(body: Resource) -> Resource:

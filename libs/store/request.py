@@ -72,7 +72,7 @@ def resolved(
 
 def fingerprint(entry: Entry, text: bytes) -> int:
     """What the entry asks for, as a number that fits a column."""
-    asked = repr((entry.merge, entry.remove, entry.keep)).encode()
+    asked = repr((entry.merge, entry.remove, entry.keep, *entry.claim)).encode()
     digest = blake2b(text + asked, digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 

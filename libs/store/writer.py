@@ -84,7 +84,9 @@ def amend(
         old, new = (_in_thought(requests, owners, now) for requests in both)
         then, today = old.bodies(), new.bodies()
         batch = Batch(now, owners, rows.fetch(connection, org, then.keys() | today.keys()), {})
-        left = sum(batch.amend(place, then.get(place, {}), body) for place, body in today.items())
+        left = sum(
+            batch.amend(place, then.get(place, {}), body, new.claim(place)) for place, body in today.items()
+        )
         batch.own(new.owners)
         _save(connection, org, batch, now)
     return left

@@ -38,4 +38,5 @@ class MappingConfig:
     charset: str = ""  # of a message whose MSH-18 is empty; "": none is agreed
     park_unmapped: bool = False  # a message with a code that no map knows waits for the map
     rules: "tuple[Rule, ...]" = ()  # what becomes of fields that no map knows (rules.py)
+    profiles: tuple[str, ...] = ()  # guides of whose profiles a resource claims those it conforms to
     jurisdiction: str = "US"  # ISO 3166 code; decides what PID-19 is a number of

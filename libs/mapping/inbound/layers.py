@@ -5,14 +5,15 @@ the layers is HL7's guide itself: the maps and code tables of this package. READ
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
 from libs.errors import Permanent
 from libs.fhir.definitions import codes, table
+from libs.fhir.profiles import GUIDES
 from libs.hl7v2.charset import UnsupportedCharset, decode_message
 from libs.hl7v2.timestamp import UnknownZone, zone_name
 from libs.mapping.inbound.config import MappingConfig
@@ -22,7 +23,7 @@ from libs.terminology.concept_map import NOTHING, Target, concept_map, map_names
 PROFILE, ORGANIZATION, SENDER = "profile", "organization", "sender:"
 NAMES = f"{PROFILE}, {ORGANIZATION} or {SENDER}APPLICATION|FACILITY (MSH-3|MSH-4)"
 
-_LISTS = ("patient_systems", "patient_identifier_types")
+_LISTS = ("patient_systems", "patient_identifier_types", "profiles")
 _URIS = ("authorities", "code_systems")
 _BY_NAME = ("codes", "translations")
 _TEXTS = ("timezone", "charset", "jurisdiction", "unmapped")
@@ -172,7 +173,8 @@ def _values(document: dict[str, Any]) -> dict[str, Any]:
             stated = document[name]
             if not isinstance(stated, list) or not all(isinstance(one, str) for one in stated):
                 raise BadLayer(f"{name} must be a list of texts")
-            values[name] = tuple(_uri(name, one) if name == "patient_systems" else one for one in stated)
+            check = _ITEMS.get(name, str)
+            values[name] = tuple(check(one) for one in stated)
     for name in _URIS:
         if name in document:
             values[name] = {key: _uri(f"{name}.{key}", uri) for key, uri in _table(document, name).items()}
@@ -251,6 +253,12 @@ def _uri(where: str, uri: Any) -> str:
     return uri
 
 
+def _guide(name: str) -> str:
+    if name not in GUIDES:
+        raise BadLayer(f"profiles: {name!r} is no guide known here; there is {', '.join(GUIDES)}")
+    return name
+
+
 def _zone(name: str) -> dict[str, Any]:
     try:
         return {"default_timezone": zone_name(name)}
@@ -280,6 +288,10 @@ def _unmapped(policy: str) -> dict[str, Any]:
     return {"park_unmapped": policy == "park"}
 
 
+_ITEMS: dict[str, Callable[[str], str]] = {
+    "patient_systems": partial(_uri, "patient_systems"),
+    "profiles": _guide,
+}
 _CHECKS = {
     "timezone": _zone,
     "charset": _charset,

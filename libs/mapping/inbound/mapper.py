@@ -10,6 +10,7 @@ from libs.errors import Permanent
 from libs.fhir.bundle import Entry
 from libs.hl7v2.message import Message
 from libs.mapping.inbound.characters import has_control_characters, marked_control_characters
+from libs.mapping.inbound.claiming import claiming
 from libs.mapping.inbound.config import MappingConfig
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.messages.adt import adt
@@ -108,7 +109,11 @@ def map_message(message: Message, config: MappingConfig) -> Mapped:
     if has_control_characters(message):
         context.warn(message.header, None, "control characters, which no text in FHIR may hold, are marked")
         entries = [replace(entry, resource=marked_control_characters(entry.resource)) for entry in entries]
-    return Mapped(entries, context.report(), f"{kind}^{context.event}" if context.event else kind)
+    report = context.report()
+    if config.profiles:
+        entries, profiles = claiming(entries, config.profiles)
+        report = replace(report, profiles=profiles)
+    return Mapped(entries, report, f"{kind}^{context.event}" if context.event else kind)
 
 
 def _says_something(group: Patient) -> bool:

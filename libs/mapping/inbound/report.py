@@ -4,8 +4,8 @@ Nothing is lost in silence: everything that a sender stated and that no resource
 """
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -41,6 +41,14 @@ class Warned:
     text: str
 
 
+@dataclass(slots=True)
+class Profiled:
+    """How often a profile was claimed, and what kept resources from claiming it."""
+
+    claimed: int = 0
+    lacking: Counter[str] = field(default_factory=Counter)  # resources by element: "Encounter.type"
+
+
 @dataclass(frozen=True)
 class Report:
     """The account of one conversion."""
@@ -49,6 +57,7 @@ class Report:
     mapped: dict[int, frozenset[int]]  # segment position -> the fields that its mapping reads
     uncoded: tuple[Uncoded, ...]
     warnings: tuple[Warned, ...]
+    profiles: Mapping[str, Profiled] = field(default_factory=dict)  # those that resources might have claimed
 
     @cached_property
     def used_segments(self) -> dict[str, int]:
@@ -71,8 +80,8 @@ class Report:
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON-ready data."""
-        return {
+        """The report as JSON-ready data; profiles only where the layers ask for them."""
+        found: dict[str, Any] = {
             "segments": {
                 "used": self.used_segments,
                 "unused": [str(position) for position in self.unused_segments],
@@ -83,6 +92,12 @@ class Report:
             ],
             "warnings": [{"position": str(one.position), "text": one.text} for one in self.warnings],
         }
+        if self.profiles:
+            found["profiles"] = {
+                name: {"claimed": one.claimed} | ({"lacking": dict(one.lacking)} if one.lacking else {})
+                for name, one in self.profiles.items()
+            }
+        return found
 
     def _segments(self, *, used: bool) -> Sequence[Segment]:
         return [segment for segment in self.message.segments if (segment.position in self.mapped) == used]

@@ -15,6 +15,7 @@ from libs.fhir.json import dumps, loads
 from libs.fhir.validate import validate
 from libs.hl7v2.charset import decode_message
 from libs.hl7v2.message import parse
+from libs.mapping.inbound.layers import configure, read_layer, shipped_profile
 from libs.mapping.inbound.mapper import MappingConfig, map_message
 
 CORPUS = Path(os.environ.get("EHR_TEST_CORPUS", Path(__file__).parents[4] / "shared" / "corpus"))
@@ -38,14 +39,20 @@ def references(value: Any) -> Iterator[str]:
             yield from references(part)
 
 
+US_CORE = configure(MappingConfig(), [read_layer("profile", shipped_profile("us-core"))])
+
+
 @pytest.mark.skipif(not messages(), reason="the corpus is not here")
-def test_every_message_of_the_corpus_becomes_a_valid_bundle_or_is_refused_with_a_reason() -> None:
+@pytest.mark.parametrize("config", [MappingConfig(), US_CORE], ids=["the guide", "US Core"])
+def test_every_message_of_the_corpus_becomes_a_valid_bundle_or_is_refused_with_a_reason(
+    config: MappingConfig,
+) -> None:
     problems = []
     for name in messages():
         body = (CORPUS / name).read_bytes()
         try:
             text, _ = decode_message(body)
-            found = map_message(parse(text), MappingConfig())
+            found = map_message(parse(text), config)
         except Permanent:
             continue
         bundle = loads(dumps(transaction(found.entries)))

@@ -20,10 +20,13 @@ def segment(name: str, fields: dict[int, str]) -> str:
     return "|".join([name, *(fields.get(number, "") for number in range(1, max(fields) + 1))])
 
 
-def send(pool: Pool, kind: str, *segments: str) -> None:
+GUIDE = MappingConfig()
+
+
+def send(pool: Pool, kind: str, *segments: str, config: MappingConfig = GUIDE) -> None:
     """Map the message and apply it."""
     header = f"MSH|^~\\&|ADT|NORTH|EHR|NORTH|20260310083000+0000||{kind}|C1|P|2.5.1"
-    entries = map_message(parse("\r".join([header, *segments])), MappingConfig()).entries
+    entries = map_message(parse("\r".join([header, *segments])), config).entries
     attempt(pool, "default", lambda connection: writer.apply(connection, "default", [entries], NOW))
 
 

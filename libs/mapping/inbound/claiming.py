@@ -1,0 +1,29 @@
+"""Which profiles the resources of a message claim, and what keeps the others from it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from libs.fhir.bundle import Entry
+from libs.fhir.claims import checked
+from libs.mapping.inbound.report import Profiled
+
+_INDEX = re.compile(r"\[\d+\]")
+
+
+def claiming(entries: Sequence[Entry], guides: tuple[str, ...]) -> tuple[list[Entry], dict[str, Profiled]]:
+    """The entries with the claims that hold for what they state, and the account of it by profile.
+
+    Where one updates what is stored, the writer looks again (Entry.claim).
+    """
+    types = {entry.full_url: entry.resource["resourceType"] for entry in entries}
+    account: dict[str, Profiled] = {}
+    claimed = []
+    for entry in entries:
+        resource, found = checked(entry.resource, guides, types)
+        for profile, issues in found.items():
+            counts = account.setdefault(profile.rpartition("/")[2], Profiled())
+            counts.claimed += not issues
+            counts.lacking.update({_INDEX.sub("", issue.expression) for issue in issues})
+        claimed.append(replace(entry, resource=resource, claim=guides))
+    return claimed, account
