@@ -1,5 +1,6 @@
 """FHIR elements as plain dictionaries, without the parts that have no value."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -32,6 +33,11 @@ def coding(system: str | None, code: str, display: str | None = None) -> Element
 def concept(system: str | None, code: str, display: str | None = None) -> Element:
     """A CodeableConcept of one Coding."""
     return {"coding": [element(system=system, code=code, display=display)]}
+
+
+def distinct(parts: Sequence[Element]) -> list[Element]:
+    """The parts of a list, each once."""
+    return [part for place, part in enumerate(parts) if part not in parts[:place]]
 
 
 def code_key(found: Element) -> tuple[str, str]:

@@ -3,7 +3,19 @@ from decimal import Decimal
 import pytest
 
 from libs.mapping.inbound.mapper import MappingConfig, Unmappable
-from libs.mapping.tests.messages import A01, MSH, PID, PV1, event, mapped, message, only, resources, segment
+from libs.mapping.tests.messages import (
+    A01,
+    MSH,
+    PID,
+    PV1,
+    Json,
+    event,
+    mapped,
+    message,
+    only,
+    resources,
+    segment,
+)
 
 V2 = "http://terminology.hl7.org/CodeSystem/v2-"
 V3 = "http://terminology.hl7.org/CodeSystem/v3-"
@@ -208,6 +220,12 @@ def test_two_quotes_remove_what_is_stored_and_nothing_leaves_it() -> None:
     assert not {"address", "telecom", "birthDate"} & entry.resource.keys()
 
 
+def alternate(table: str, code: str) -> Json:
+    concept = {"coding": [{"system": f"http://terminology.hl7.org/CodeSystem/v2-{table}", "code": code}]}
+    url = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
+    return {"extension": [{"url": url, "valueCodeableConcept": concept}]}
+
+
 def test_an_allergy() -> None:
     allergy = only(mapped(*A01), "AllergyIntolerance")
     del allergy["patient"]
@@ -225,7 +243,9 @@ def test_an_allergy() -> None:
         },
         "type": "allergy",
         "category": ["medication"],
+        "_category": [alternate("0127", "DA")],
         "criticality": "high",
+        "_criticality": alternate("0128", "SV"),
         "code": {
             "coding": [
                 {

@@ -17,6 +17,7 @@ from libs.mapping.inbound.element import OWN, Element, concept, element, extensi
 from libs.terminology.concept_map import concept_map
 
 IDENTIFIER_TYPE = concept_map("0203", "IdentifierType")
+LICENCE_TYPE = concept_map("0338", "PractitionerIDNumberType")
 TYPE_SYSTEM = "http://terminology.hl7.org/CodeSystem/v2-0203"
 CHECK_DIGIT = "http://hl7.org/fhir/StructureDefinition/identifier-checkDigit"
 CHECK_DIGIT_SCHEME = "http://hl7.org/fhir/StructureDefinition/namingsystem-checkDigit"
@@ -61,6 +62,28 @@ def cx_identifier(
         assigner=assigner(authority),
         extension=_details(context, cx) if cx.component_count > 1 else None,
     )
+
+
+def pln_identifiers(context: Context, segment: Segment, field: int) -> list[Element]:
+    """Every PLN of the field that has a number, as Identifiers: a licence, by default."""
+    found = []
+    for value in segment.repetitions(field):
+        number, kind = value.text(1).strip(), value.text(2).strip()
+        if number:
+            qualifier = [part for part in (kind or "licence", value.text(3).strip()) if part]
+            target = context.target(LICENCE_TYPE, kind, segment, field) if kind != "NPI" else None
+            system = US_NPI if kind == "NPI" else facility_uri(context, "-".join(qualifier))
+            found.append(
+                element(
+                    type=concept(target.system, target.code, target.display or None)
+                    if target
+                    else concept(TYPE_SYSTEM, kind or "LN"),
+                    system=system,
+                    value=number,
+                    period=element(end=times.date_time_of(context, value.text(4), segment, field)),
+                )
+            )
+    return found
 
 
 def check_digit(digit: str, scheme: str) -> list[Element]:

@@ -128,6 +128,17 @@ def assigned_at(context: Context, hd: Value) -> list[Element]:
     return [{"url": ASSIGNING_FACILITY, "valueReference": place}] if place else []
 
 
+def location_at(context: Context, address: Element) -> Reference:
+    """A reference to the place of an address, of which nothing else is known."""
+    lines = [*address.get("line", []), *(str(address.get(part, "")) for part in _POSTAL)]
+    return context.put(
+        resource("Location", address=address, mode="instance"), None, "address", *map(str.casefold, lines)
+    )
+
+
+_POSTAL = ("city", "state", "postalCode", "country")
+
+
 def named_location(context: Context, name: str, kind: str) -> Reference:
     """A reference to a place that is known by a name or code alone."""
     identifier = {"system": context.local("location", kind), "value": name}

@@ -48,20 +48,9 @@ def practitioner_of(
     seen = context.seen.get("XCN" + xcn.raw)
     if seen is not None and not contact:
         return seen
-    name = name_parts(
-        family=xcn.part(2),
-        given=(xcn.text(3), xcn.text(4)),
-        suffix=(xcn.text(5), xcn.text(21)),
-        prefix=xcn.text(6),
-    )
-    number = xcn.text(1).strip()
-    if name is None and not number:
+    identifier, name = described(context, xcn, segment, field)
+    if name is None and identifier is None:
         return None
-    if name and (use := context.code(NAME_USE, xcn.text(10).strip(), segment, field)):
-        name = {"use": use} | name
-    if name and xcn.component_count > 16:
-        name |= validity(context, xcn, segment, field, (17, 18, 19, 20))
-    identifier = _identifier(context, xcn, number, segment, field) if number else None
     return _put(
         context,
         "XCN" + xcn.raw,
@@ -70,6 +59,24 @@ def practitioner_of(
         degree=xcn.text(7).strip(),
         contact=contact,
     )
+
+
+def described(
+    context: Context, xcn: Value, segment: Segment, field: int
+) -> tuple[Element | None, Element | None]:
+    """The number and the name of the person of an XCN, each None when it is not valued."""
+    name = name_parts(
+        family=xcn.part(2),
+        given=(xcn.text(3), xcn.text(4)),
+        suffix=(xcn.text(5), xcn.text(21)),
+        prefix=xcn.text(6),
+    )
+    if name and (use := context.code(NAME_USE, xcn.text(10).strip(), segment, field)):
+        name = {"use": use} | name
+    if name and xcn.component_count > 16:
+        name |= validity(context, xcn, segment, field, (17, 18, 19, 20))
+    number = xcn.text(1).strip()
+    return (_identifier(context, xcn, number, segment, field) if number else None), name
 
 
 def role_of_ndl(context: Context, ndl: Value, segment: Segment, field: int) -> Reference | None:

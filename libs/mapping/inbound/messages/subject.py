@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
-from libs.mapping.inbound.element import Element, resource
+from libs.mapping.inbound.element import Element, distinct, resource
 from libs.mapping.inbound.segments import (
     al1,
     arv,
     aut,
+    care_team,
     db1,
     dg1,
     gt1,
@@ -33,7 +34,9 @@ def subject(group: Patient, context: Context) -> Subject:
         patient = context.put(resource("Patient"), None, "message", context.facility, context.control_id)
         return Subject(patient, _visits(group, context, patient, None, {}))
     parts = parts_of(group.segments, context)
-    patient = person(group, context, parts.get(identification.position, []))
+    own = parts.get(identification.position, [])
+    patient = person(group, context, [one for one in own if one.code in role.GENERAL_PRACTITIONER])
+    _team(group, identification, [one for one in own if one.code != "PP"], context, patient)
     account = pid.account(identification, context, patient)
     pid.mother(identification, context, patient)
     if identification.raw(33) or identification.raw(34):
@@ -46,28 +49,49 @@ def subject(group: Patient, context: Context) -> Subject:
     return Subject(patient, _visits(group, context, patient, account, parts))
 
 
+def _team(
+    group: Patient, identification: Segment, parts: Sequence[role.Part], context: Context, patient: Reference
+) -> None:
+    """Write who else takes part in the care of the patient: the team, relatives, devices."""
+    care_team.care_team(parts, context, patient)
+    for one in parts:
+        for equipment in one.devices:
+            context.describe(equipment, patient=patient)
+    for segment in group.following(identification, *_BESIDE_THE_PATIENT):
+        if segment.name in role.FIELDS and role.is_kin(segment):
+            role.related_person(segment, context, patient)
+
+
 def _describe(group: Patient, identification: Segment, context: Context, patient: Reference) -> None:
     """Add what stands between the PID and what is not about the person: notes and restrictions."""
-    following = group.following(identification, "PD1", "PRT", "ROL", "ARV", "NTE")
+    following = group.following(identification, *_BESIDE_THE_PATIENT)
     comments = notes([one for one in following if one.name == "NTE"], context)
     context.describe(patient, extension=[{"url": NOTE, "valueAnnotation": one} for one in comments])
     arv.restrict(following, context, patient)
 
 
 def parts_of(segments: Sequence[Segment], context: Context) -> dict[int, list[role.Part]]:
-    """Who takes part (ROL, PRT), by the position of the PID, PV1 or PR1 that the segment follows."""
+    """Who takes part (ROL, PRT), by the position of the PID, PV1 or PR1 that the segment follows.
+
+    The guide has nothing for those of insurance and authorizations: they stand in the report.
+    """
     found: dict[int, list[role.Part]] = {}
     anchor = None
     for segment in segments:
         if segment.name in _ANCHORS:
             anchor = segment.position
-        elif segment.name in role.FIELDS and anchor is not None and (part := role.part(segment, context)):
-            found.setdefault(anchor, []).append(part)
+        elif segment.name in _OTHER_ANCHORS:
+            anchor = None
+        elif segment.name in role.FIELDS and anchor is not None and not role.is_kin(segment):
+            part = role.part(segment, context)
+            found.setdefault(anchor, []).extend([part] if part else [])
     return found
 
 
 NOTE = "http://hl7.org/fhir/StructureDefinition/note"
+_BESIDE_THE_PATIENT = ("PD1", "PRT", "ROL", "ARV", "NTE")
 _ANCHORS = frozenset({"PID", "PV1", "PR1"})
+_OTHER_ANCHORS = frozenset({"IN1", "IN3", "AUT", "RF1", "GT1", "AL1", "IAM"})
 
 
 def allergies_and_coverage(group: Patient, context: Context, about: Subject) -> None:
@@ -131,8 +155,8 @@ def person(
     for one in group.all("IN2"):
         if numbers := in1.insured_numbers(one, context):
             found["identifier"] = [*found.get("identifier", []), *numbers]
-    if practitioners := [one.who for one in parts]:
-        found["generalPractitioner"] = [*found.get("generalPractitioner", []), *practitioners]
+    if practitioners := [one.who for one in parts if one.who]:
+        found["generalPractitioner"] = distinct([*found.get("generalPractitioner", []), *practitioners])
     contacts = [contact for one in kin if (contact := nk1.contact(one, context))]
     if contacts:
         found["contact"] = contacts
@@ -199,8 +223,8 @@ def _visit(
     found = pv1.encounter(stated, more, context, patient, account=account, key=key)
     if more is not None:
         found = pv2.added(found, more, context)
-    if participants := [one.participant() for one in parts]:
-        found["participant"] = [*found.get("participant", []), *participants]
+    if participants := [one.participant() for one in parts if one.who]:
+        found["participant"] = distinct([*found.get("participant", []), *participants])
     diagnoses = [
         dg1.diagnosis(one, context, condition)
         for one in rest

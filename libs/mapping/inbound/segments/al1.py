@@ -16,6 +16,7 @@ CATEGORY = concept_map("0127", "AllergenType[AllergyIntoleranceCategory]")
 TYPE = concept_map("0127", "AllergyType")
 CRITICALITY = concept_map("0128", "AllergySeverity[AllergyIntolerance.criticality]")
 SEVERITY = concept_map("0128", "AllergySeverity[AllergyIntolerance.reaction.severity]")
+ALTERNATE_CODES = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
 CLINICAL = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
 
 
@@ -28,12 +29,15 @@ def allergy(al1: Segment, context: Context, patient: Reference) -> Reference | N
         return None
     kind, severity = code_text(al1, 2), code_text(al1, 4)
     category = context.code(CATEGORY, kind, al1, 2)
+    original = codeable_concept(context, al1, 4, table="0128") if severity else None
     found = resource(
         "AllergyIntolerance",
         clinicalStatus=concept(CLINICAL, "active"),
         type=context.code(TYPE, kind, al1, 2),
         category=[category] if category else [],
+        _category=alternates(codeable_concept(context, al1, 2, table="0127") if kind else None, one=False),
         criticality=context.code(CRITICALITY, severity, al1, 4),
+        _criticality=alternates(original),
         code=code,
         patient=patient,
         onsetDateTime=times.date_time(context, al1, 6),
@@ -42,6 +46,14 @@ def allergy(al1: Segment, context: Context, patient: Reference) -> Reference | N
     # MO and MI say how severe the reaction was and nothing of the risk: what was known of it is outdated.
     outdated = ("criticality",) if severity and "criticality" not in found else ()
     return context.put(found, None, patient["reference"], *code_key(code), remove=outdated)
+
+
+def alternates(original: Element | None, *, one: bool = True) -> Element | list[Element] | None:
+    """The sender's code for a primitive of FHIR, as the sibling of that (of a list, if not `one`)."""
+    if original is None:
+        return None
+    found: Element = {"extension": [{"url": ALTERNATE_CODES, "valueCodeableConcept": original}]}
+    return found if one else [found]
 
 
 def _reactions(al1: Segment, context: Context, severity: str | None) -> list[Element]:

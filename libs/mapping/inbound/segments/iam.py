@@ -13,7 +13,7 @@ from libs.mapping.inbound.datatypes.identifiers import ei_identifier
 from libs.mapping.inbound.datatypes.names import human_names, spelled
 from libs.mapping.inbound.datatypes.practitioners import practitioner
 from libs.mapping.inbound.element import Element, code_key, concept, element, resource
-from libs.mapping.inbound.segments.al1 import CATEGORY, CLINICAL, CRITICALITY, SEVERITY, TYPE
+from libs.mapping.inbound.segments.al1 import CATEGORY, CLINICAL, CRITICALITY, SEVERITY, TYPE, alternates
 from libs.mapping.inbound.segments.nk1 import RELATIONSHIP
 from libs.mapping.inbound.segments.nte import notes
 
@@ -50,7 +50,9 @@ def allergy(
         verificationStatus=concept(VERIFICATION, "entered-in-error") if deleted else None,
         type=context.code(TYPE, kind, iam, 2),
         category=[category] if category else [],
+        _category=alternates(codeable_concept(context, iam, 2, table="0127") if kind else None, one=False),
         criticality=context.code(CRITICALITY, severity, iam, 4),
+        _criticality=alternates(codeable_concept(context, iam, 4, table="0128") if severity else None),
         code=code,
         patient=patient,
         onsetDateTime=onset,

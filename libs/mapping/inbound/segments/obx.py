@@ -24,7 +24,7 @@ from libs.mapping.inbound.datatypes.organizations import (
 )
 from libs.mapping.inbound.datatypes.practitioners import practitioner_of, practitioners
 from libs.mapping.inbound.datatypes.practitioners import role as role_in
-from libs.mapping.inbound.element import Element, concept, extension, resource
+from libs.mapping.inbound.element import Element, concept, distinct, extension, resource
 from libs.mapping.inbound.segments import role
 from libs.mapping.inbound.segments.nte import notes
 from libs.mapping.inbound.structure import Result
@@ -123,7 +123,11 @@ def observation(group: Sequence[Result], setting: Setting, context: Context) -> 
     device = device_of_ei(context, obx.first(18)) if obx.raw(18) else None
     found = resource(
         "Observation",
-        extension=_extensions(obx, context) + value.pop("extension", []),
+        extension=[
+            *_extensions(obx, context),
+            *value.pop("extension", []),
+            *(place for one in parts for place in one.event_locations()),
+        ],
         identifier=[identifier] if identifier else [],
         basedOn=[setting.request] if setting.request else [],
         partOf=[setting.part_of] if setting.part_of else [],
@@ -133,14 +137,14 @@ def observation(group: Sequence[Result], setting: Setting, context: Context) -> 
         subject=setting.patient,
         encounter=setting.encounter,
         **({"effectiveDateTime": when} if when else setting.effective),
-        performer=_performers(obx, context) + [one.who for one in parts],
+        performer=distinct([*_performers(obx, context), *(one.who for one in parts if one.who)]),
         **value,
         interpretation=codeable_concepts(context, obx, 8, INTERPRETATION),
         note=notes([note for one in group for note in one.notes], context),
         bodySite=_first_of(obx, 20, context),
         method=_first_of(obx, 17, context),
         specimen=setting.specimen or _specimen(obx, context),
-        device=device or next((one.device for one in parts if one.device), None),
+        device=device or next((found for one in parts for found in one.devices), None),
         referenceRange=[reference_range(text, unit)] if text else [],
     )
     if reason := _absent_reason(obx, found, value):

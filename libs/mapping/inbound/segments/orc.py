@@ -194,7 +194,7 @@ def _of_tq1(tq1: Segment, context: Context) -> Element:
 def _performers(order: Order, context: Context) -> list[Reference]:
     """PRT[PractitionerRole] and ROL: who else takes part in the order."""
     stated = (role.part(one, context) for one in order.others if one.name in role.FIELDS)
-    return [one.who for one in stated if one]
+    return [one.who for one in stated if one and one.who]
 
 
 def event(order: Order, context: Context, target: Reference) -> None:

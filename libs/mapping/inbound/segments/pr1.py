@@ -14,7 +14,7 @@ from libs.mapping.inbound.datatypes.identifiers import ei_identifier
 from libs.mapping.inbound.datatypes.locations import location
 from libs.mapping.inbound.datatypes.numbers import decimal
 from libs.mapping.inbound.datatypes.practitioners import practitioners
-from libs.mapping.inbound.element import Element, code_key, concept, element, resource
+from libs.mapping.inbound.element import Element, code_key, concept, distinct, element, resource
 from libs.mapping.inbound.segments.role import Part
 
 FIELDS = frozenset({1, 3, 4, 5, 6, 7, 8, 11, 12, 15, 16, 19, 20, 23, 25})
@@ -50,17 +50,22 @@ def procedure(
         code=code,
         subject=patient,
         encounter=encounter,
-        performer=[
-            element(function=function, actor=person)
-            for field, function in _PERFORMERS
-            for person in practitioners(context, pr1, field)
-        ]
-        + [element(function=one.role, actor=one.who) for one in parts],
+        performer=_performers(pr1, parts, context),
         location=location(context, pr1, 23),
         reasonCode=codeable_concepts(context, pr1, 15),
         **performed,
     )
     return context.put(found, identifier, (encounter or patient)["reference"], *code_key(code), pr1.text(5))
+
+
+def _performers(pr1: Segment, parts: Sequence[Part], context: Context) -> list[Element]:
+    """Who did it: PR1-8, PR1-11, PR1-12, and who has a part of its own (ROL, PRT)."""
+    stated = [
+        element(function=function, actor=person)
+        for field, function in _PERFORMERS
+        for person in practitioners(context, pr1, field)
+    ]
+    return distinct([*stated, *(element(function=one.role, actor=one.who) for one in parts if one.who)])
 
 
 def _part_of(pr1: Segment, own: Element | None, context: Context, patient: Reference) -> list[Reference]:

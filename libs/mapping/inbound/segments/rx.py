@@ -169,7 +169,7 @@ def _dispense(rx: Segment, fields: tuple[int, ...], context: Context) -> Element
 def _performer(order: Order, context: Context) -> Reference | None:
     """Who takes part in the order (PRT, ROL): FHIR has room for one."""
     stated = (role.part(one, context) for one in order.others if one.name in role.FIELDS)
-    found = [one.who for one in stated if one]
+    found = [one.who for one in stated if one and one.who]
     return found[0] if found else None
 
 

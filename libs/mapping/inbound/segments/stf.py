@@ -10,15 +10,15 @@ from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import code_system, codeable_concepts
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
 from libs.mapping.inbound.datatypes.identifiers import (
-    TYPE_SYSTEM,
     US_NPI,
     cx_identifiers,
     facility_uri,
+    pln_identifiers,
 )
 from libs.mapping.inbound.datatypes.locations import location
 from libs.mapping.inbound.datatypes.names import human_names
 from libs.mapping.inbound.datatypes.organizations import organizations
-from libs.mapping.inbound.element import Element, concept, resource
+from libs.mapping.inbound.element import Element, resource
 from libs.mapping.inbound.segments.pid import SEX
 
 STF_FIELDS = frozenset({1, 2, 3, 5, 6, 7, 10, 11, 15})
@@ -43,7 +43,7 @@ def staff(stf: Segment, pra: Segment | None, context: Context) -> list[Reference
     identifiers = [*_key(stf, context), *cx_identifiers(context, stf, 2, "practitioner")]
     if pra is not None:
         context.use(pra, PRA_FIELDS)
-        identifiers += _licences(pra, context)
+        identifiers += pln_identifiers(context, pra, 6)
     names = human_names(context, stf, 3)
     found = resource(
         "Practitioner",
@@ -102,17 +102,6 @@ def _key(stf: Segment, context: Context) -> list[Element]:
     named = stf.text(1, 3).strip()
     system = US_NPI if named.upper() == "NPI" else code_system(context, named)
     return [{"system": system or facility_uri(context, "practitioner"), "value": number}]
-
-
-def _licences(pra: Segment, context: Context) -> list[Element]:
-    """PRA-6, a PLN: number, kind of number."""
-    found = []
-    for value in pra.repetitions(6):
-        number, kind = value.text(1).strip(), value.text(2).strip()
-        if number:
-            system = US_NPI if kind == "NPI" else facility_uri(context, kind or "licence")
-            found.append({"type": concept(TYPE_SYSTEM, kind or "LN"), "system": system, "value": number})
-    return found
 
 
 def _mail(stf: Segment) -> list[Element]:
