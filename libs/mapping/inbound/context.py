@@ -11,6 +11,7 @@ from libs.hl7v2.message import NULL, Message, Segment, State
 from libs.mapping.inbound.config import MappingConfig
 from libs.mapping.inbound.element import Element, element
 from libs.mapping.inbound.identity import by_identifier, resource_id
+from libs.mapping.inbound.kind import kind
 from libs.mapping.inbound.report import Position, Report, Uncoded, Warned
 from libs.terminology.concept_map import ConceptMap, Target
 
@@ -42,12 +43,13 @@ class Context:
         self.message = message
         self.config = config
         self.organization = config.organization
-        self.event = header.text(9, 2).strip()
-        self.is_adt = header.text(9).strip() == "ADT"
-        self.is_laboratory = header.text(9).strip() == "OML"  # an order to a laboratory
+        self.type, self.event = kind(message)
+        self.is_adt = self.type == "ADT"
+        self.is_laboratory = self.type == "OML"  # an order to a laboratory
         self.control_id = header.text(10)
         self.facility = header.text(4) or header.text(3) or "unknown"
         self.sent = header.text(7)
+        self.nobody: Reference | None = None  # the patient of a message that names none
         self.seen: dict[str, Reference] = {}  # side resources by the raw value that stated them
         self._entries: dict[str, Entry] = {}
         self._mapped: dict[int, frozenset[int]] = {}

@@ -3,7 +3,7 @@
 Source: HL7 v2.5.1 chapters 4 and 7, v2.8 chapter 7 (ORU_R01, OML_O21, ORM_O01).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -79,20 +79,24 @@ _OF_PATIENT = frozenset(
 )
 
 
-def patients(segments: Iterable[Segment], *, specimen_first: bool = False) -> list[Patient]:
+def patients(
+    segments: Iterable[Segment], *, specimen_first: bool = False, orc_behind: bool = False
+) -> list[Patient]:
     """The patients of a message, in order, each with its orders; MSH is nobody's.
 
     A note is about what it follows: a result, a specimen, an order, else the patient or the visit.
 
     A PID begins a patient. An ORC begins an order, and so does a detail when the order at hand has one.
-    With `specimen_first` (OUL_R22, OUL_R23) the orders follow their specimen, and an ORC its OBR.
+    With `specimen_first` (OUL_R22, OML_O33) the orders follow their specimen, with `orc_behind` (OUL_R24)
+    an ORC its OBR.
     """
-    if specimen_first:
-        segments = _orders_first(segments)
+    if specimen_first or orc_behind:
+        segments = _in_usual_order(segments, specimen_first=specimen_first)
+    segments = list(segments)
     found = [Patient()]
     order: Order | None = None
     noted: list[Segment] = found[0].segments
-    for segment in segments:
+    for place, segment in enumerate(segments):
         name = segment.name
         if name == "MSH":
             continue
@@ -107,7 +111,7 @@ def patients(segments: Iterable[Segment], *, specimen_first: bool = False) -> li
         noted = patient.segments
         if name in _OF_PATIENT:
             patient.segments.append(segment)
-        elif name == "ORC" or (name in DETAILS and (order is None or _begins_another(order, segment))):
+        elif _begins_order(order, segments, place):
             shared = order.orc if order and name in PHARMACY and order.detail else None
             order = _place(Order(orc=shared), segment)
             patient.orders.append(order)
@@ -129,26 +133,56 @@ def patients(segments: Iterable[Segment], *, specimen_first: bool = False) -> li
     return found
 
 
-def _orders_first(segments: Iterable[Segment]) -> list[Segment]:
-    """The segments of specimens that precede their orders, each behind every one of its orders."""
+def _begins_order(order: Order | None, segments: Sequence[Segment], place: int) -> bool:
+    """Whether the segment at that place begins another order than the one at hand."""
+    name = segments[place].name
+    if name == "ORC":
+        return order is None or not _is_behind(order, segments, place)
+    return name in DETAILS and (order is None or _begins_another(order, segments[place]))
+
+
+def _is_behind(order: Order, segments: Sequence[Segment], place: int) -> bool:
+    """Whether an ORC is that of the OBR before it: which has none, and no other OBR comes next."""
+    if order.orc is not None or order.detail is None or order.results:
+        return False
+    following = (segments[number].name for number in range(place + 1, len(segments)))
+    return next((name not in DETAILS for name in following if name in _DECIDING), True)
+
+
+_DECIDING = DETAILS | {"ORC", "OBX", "PID"}
+
+
+def _in_usual_order(segments: Iterable[Segment], *, specimen_first: bool) -> list[Segment]:
+    """The segments with each ORC before its OBR, and each specimen behind every one of its orders."""
     found: list[Segment] = []
     specimen: list[Segment] = []
     order: list[Segment] = []
-    for segment in [*segments, None]:
-        name = segment.name if segment is not None else ""
-        if order and (segment is None or name in {"SPM", "OBR"}):
-            orc = [one for one in order if one.name == "ORC"]
-            found += orc + [one for one in order if one.name != "ORC"] + specimen
+    for segment in segments:
+        name = segment.name
+        begins = name in _BEGINS and (not order or any(one.name == name for one in order))
+        if begins or name == "PID" or (name == "SPM" and specimen_first):
+            found += _orc_first(order, specimen)
             order = []
-        if segment is None:
-            break
-        if name == "SPM":
+        if name == "PID":
+            specimen = []
+            found.append(segment)
+        elif name == "SPM" and specimen_first:
             specimen = [segment]
-        elif name == "OBR" or order:
+        elif begins or order:
             order.append(segment)
         else:
-            (specimen if specimen else found).append(segment)
-    return found
+            (specimen or found).append(segment)
+    return found + _orc_first(order, specimen)
+
+
+_BEGINS = frozenset({"ORC", "OBR"})
+
+
+def _orc_first(order: Sequence[Segment], specimen: Sequence[Segment]) -> list[Segment]:
+    if not order:
+        return []
+    orc = [one for one in order if one.name == "ORC"]
+    return [*orc, *(one for one in order if one.name != "ORC"), *specimen]
 
 
 def _begins_another(order: Order, detail: Segment) -> bool:

@@ -358,7 +358,7 @@ def test_messages_that_say_nothing_about_anybody_are_refused() -> None:
         mapped(*event("A01"))
     with pytest.raises(Unmappable, match="type XYZ are not mapped"):
         mapped(MSH.format(kind="XYZ^Z01", control="1"), PID)
-    with pytest.raises(Unmappable, match="type in MSH-9 are not mapped"):
+    with pytest.raises(Unmappable, match="MSH-9: what stands in place"):
         mapped(MSH.format(kind="Slipped content", control="1"), PID)
 
 

@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, metavar="DIR", help="where to write NAME.json, or NAME-1.json ..."
     )
     parser.add_argument(
-        "--report", action="store_true", help="print what was not carried over, as JSON lines"
+        "--report", action="store_true", help="print what was not carried over or refused, as JSON lines"
     )
     parser.add_argument("--timezone", type=_zone, default="UTC", metavar="ZONE", help="of local times (UTC)")
 
@@ -51,7 +51,10 @@ def run(options: argparse.Namespace) -> int:
             try:
                 bundle, report = _convert(message, config)
             except Exception as error:  # whatever is wrong with one message, the others are converted
-                failures += _tell(file if only else f"{file}, message {number}", _reason(error))
+                place, reason = str(file) if only else f"{file}, message {number}", _reason(error)
+                failures += _tell(place, reason)
+                if options.report:
+                    print(dumps({"file": place, "bundle": None, "error": reason}).decode())
                 continue
             written.add(name)
             (options.out / f"{name}.json").write_bytes(bundle + b"\n")

@@ -78,3 +78,17 @@ def test_the_report_says_what_was_not_carried_over(tmp_path: Path) -> None:
     report = json.loads(run.out)
     assert (report["file"], report["bundle"]) == (f"{tmp_path}/local.hl7", "local.json")
     assert report["segments"]["unused"] == ["ZPI[8]"]
+
+
+def test_what_is_refused_has_a_report_too(tmp_path: Path) -> None:
+    (tmp_path / "day.hl7").write_bytes(adt() + adt().replace(b"ADT^A", b"ZZZ^A", 1))
+
+    run = ehrconnect("convert", tmp_path / "day.hl7", "--out", tmp_path / "out", "--report")
+
+    converted, refused = map(json.loads, run.out.splitlines())
+    assert (run.code, converted["bundle"]) == (1, "day-1.json")
+    assert refused == {
+        "file": f"{tmp_path}/day.hl7, message 2",
+        "bundle": None,
+        "error": "MSH-9: messages of the type ZZZ are not mapped",
+    }

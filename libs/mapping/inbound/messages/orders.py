@@ -75,11 +75,12 @@ def _request(
     detail = order.detail.name if order.detail is not None else ""
     if detail in {"RXO", "RXE"}:
         request = rx.medication_request(order, numbers, context, about)
-        return rxd.dispense(order, numbers, context, about, request) or request
+        handed_out = rxd.dispense(order, numbers, context, about, request)
+        return rxa.administration(order, numbers, context, about, request) or handed_out or request
     if detail in {"RXD", "RXG"}:
         return rxd.dispense(order, numbers, context, about, None)
     if detail == "RXA":
-        return rxa.administration(order, numbers, context, about)
+        return rxa.administration(order, numbers, context, about, None)
     if detail in {"ODS", "ODT"}:
         _reasons(order, about, context)
         return supply.nutrition_order(order, numbers, context, about)

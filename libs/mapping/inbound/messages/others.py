@@ -1,4 +1,4 @@
-"""DFT charges, PPR problems, REF referrals, RSP query answers, MFN master files of people and places.
+"""DFT charges, PPR problems, REF referrals, RSP query answers, MFN and PMU master files of people and places.
 
 Source: the guide has no maps; the segments' shapes are in their modules.
 """
@@ -11,7 +11,8 @@ from libs.mapping.inbound.messages.adt import acts_of_care
 from libs.mapping.inbound.messages.orders import write_orders
 from libs.mapping.inbound.messages.oru import write_reports
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
-from libs.mapping.inbound.segments import ft1, loose, pid, prb, stf
+from libs.mapping.inbound.messages.vxu import vxu
+from libs.mapping.inbound.segments import ft1, loose, pid, prb, rxa, stf
 from libs.mapping.inbound.structure import Patient
 
 
@@ -53,9 +54,11 @@ def ref(group: Patient, context: Context) -> list[Reference]:
 
 
 def rsp(group: Patient, context: Context) -> list[Reference]:
-    """The patients that answer a query; returns them."""
+    """The patients that answer a query; returns them. The vaccines of an immunization registry are given."""
     if group.first("PID") is None:
         return []
+    if any(rxa.is_vaccine(one) for one in group.orders):
+        return vxu(group, context)
     about = subject(group, context)
     write_orders(group, context, about)
     return about.focus()
@@ -65,12 +68,25 @@ def mfn(group: Patient, context: Context) -> list[Reference]:
     """The people (STF, PRA) and places (LOC) of a master file; returns them."""
     segments = context.message.segments
     found: list[Reference] = []
+    change = _CHANGES.get(context.event, "") if context.type == "PMU" else ""
     for place, segment in enumerate(segments):
-        if segment.name == "STF":
-            found += stf.staff(segment, _following(segments[place + 1 :], "PRA"), context)
+        if segment.name == "MFE":
+            context.use(segment, _ENTRY_FIELDS)
+            change = segment.text(1).strip()
+        elif segment.name == "STF":
+            found += stf.staff(segment, _following(segments[place + 1 :], "PRA"), context, change)
         elif segment.name == "LOC":
-            found += stf.place(segment, context)
+            found += stf.place(segment, context, change)
     return found
+
+
+def nothing(group: Patient, context: Context) -> list[Reference]:
+    """Receipts and questions: about messages, and about nobody."""
+    return []
+
+
+_ENTRY_FIELDS = frozenset({1, 4})  # what is done to the entry (table 0180), and which it is
+_CHANGES = {"B03": "MDL", "B04": "MAC", "B05": "MDC", "B06": "MDC"}  # PMU: to personnel
 
 
 def _notes(segments: Sequence[Segment]) -> list[Segment]:

@@ -32,6 +32,7 @@ def subject(group: Patient, context: Context) -> Subject:
     if identification is None:
         context.warn(context.message.header, None, "no PID segment: whom the message is about is not known")
         patient = context.put(resource("Patient"), None, "message", context.facility, context.control_id)
+        context.nobody = patient
         return Subject(patient, _visits(group, context, patient, None, {}))
     parts = parts_of(group.segments, context)
     own = parts.get(identification.position, [])

@@ -1,7 +1,7 @@
-"""MSH, MSA, EVN -> MessageHeader, Provenance.
+"""MSH, EVN -> MessageHeader, Provenance.
 
 Source: v2-to-FHIR IG 1.0.0, MSH[MessageHeader], MSH[Provenance-Source], MSH[Provenance-Transformation],
-MSH[Provenance-Operator], EVN[Provenance], MSA[MessageHeader]. One Provenance a message says where it came
+MSH[Provenance-Operator], EVN[Provenance]. One Provenance a message says where it came
 from, what happened and what turned it into FHIR; it was recorded when the message says so (MSH-7), so that
 EVN-2 stands only where EVN-6 is silent. MSH-8 is left out: it may be a credential.
 """
@@ -18,21 +18,22 @@ from libs.mapping.inbound.datatypes.organizations import organization, organizat
 from libs.mapping.inbound.datatypes.practitioners import practitioners
 from libs.mapping.inbound.element import Element, absent, coding, concept, element, resource
 from libs.mapping.inbound.identity import resource_id
-from libs.mapping.inbound.segments import sft
+from libs.mapping.inbound.segments import msa, sft
 from libs.terminology.concept_map import concept_map
 
 FIELDS = frozenset({3, 4, 5, 6, 7, 9, 10, 11, 12, 17, 18, 19, 22, 23, 24, 25, 26, 27})
 # Answered to, or about the text itself: nothing of them is a fact for a resource.
 TRANSPORT = frozenset({1, 2, 8, 13, 14, 15, 16, 20, 21})
 
-MSA_FIELDS = frozenset({1, 2})
 PROCESSING_ID = concept_map("0103", "ProcessingID")
 PROCESSING_MODE = concept_map("0207", "ProcessingMode")
 PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 ACTIVITY = "http://hl7.org/fhir/uv/v2mappings/CodeSystem/provenance-activity-type-v2-to-fhir"
 EVENT = "http://terminology.hl7.org/CodeSystem/v2-0003"
 ENGINE = "EHRConnect"
-MAPPING_VERSION = "1"  # raised when the same message gives another result
+# Of this code: raised by the first change after a release that makes another result of a message, so that
+# Provenance tells results of different making apart. The layers of an organization have a version of their own.
+MAPPING_VERSION = "2"
 
 
 def message_header(context: Context, focus: Sequence[Reference]) -> Reference:
@@ -40,37 +41,20 @@ def message_header(context: Context, focus: Sequence[Reference]) -> Reference:
     msh, software = context.message.header, context.message.first("SFT")
     answer = context.message.first("MSA")
     context.use(msh, FIELDS | TRANSPORT)
-    event = msh.text(9, 2).strip()
     kind = "^".join(part for component in (1, 2, 3) if (part := msh.text(9, component).strip()))
     header = resource(
         "MessageHeader",
         meta=_meta(msh, context),
         language=_language(msh.text(19)),
-        eventCoding=coding(EVENT, event or kind, kind),
+        eventCoding=coding(EVENT, context.event or kind, kind),
         destination=_destination(msh, context),
         sender=organization_of_hd(context, msh.first(4), address=_country(msh)),
         responsible=organization(context, msh, 22),
         source=_source(msh, context) | (sft.source(software) if software is not None else {}),
-        response=response(answer, context) if answer is not None else None,
+        response=msa.response(answer, context) if answer is not None else None,
         focus=list(focus),
     )
     return context.put(header, None, *_message_key(msh), merge=False)
-
-
-def response(msa: Segment, context: Context) -> Element:
-    """MSA[MessageHeader]: which message this one answers, and what became of that."""
-    context.use(msa, MSA_FIELDS)
-    code = _ANSWERS.get(msa.text(1).strip().upper())
-    identifier = msa.text(2).strip()
-    return {"identifier": identifier, "code": code} if code and identifier else {}
-
-
-# Table 0008: an error is in the message, a rejection is of the receiver's making.
-_ANSWERS = {
-    **dict.fromkeys(("AA", "CA"), "ok"),
-    **dict.fromkeys(("AE", "CE"), "fatal-error"),
-    **dict.fromkeys(("AR", "CR"), "transient-error"),
-}
 
 
 def provenance(

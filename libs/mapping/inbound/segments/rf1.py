@@ -48,7 +48,7 @@ def referral(
     found = resource(
         "ServiceRequest",
         identifier=identifiers,
-        status=_STATUS.get(rf1.text(1).strip(), "unknown"),
+        status=_status(rf1, context),
         intent="order",
         category=[_REFERRAL, *([category] if category else [])],
         priority=_PRIORITY.get(rf1.text(2).strip()),
@@ -75,6 +75,13 @@ def referral(
             context.warn(rf1, 4, "details of a referral whose type is not named (RF1-3) are left out")
     number = identifiers[0]["value"] if identifiers else context.control_id
     return context.put(found, None, subject.key, "referral", number)
+
+
+def _status(rf1: Segment, context: Context) -> str:
+    """A cancelled referral (I14) is revoked whatever RF1-1 says; one that was only sent is active."""
+    if context.type == "REF" and context.event == "I14":
+        return "revoked"
+    return _STATUS.get(rf1.text(1).strip()) or ("active" if context.event == "I12" else "unknown")
 
 
 def provider(prd: Segment, context: Context) -> Reference | None:

@@ -70,7 +70,7 @@ def _request(
     found = resource(
         "MedicationRequest",
         identifier=[*numbers.identifiers, *_prescription(rx, context)],
-        status=_status(ordered, context),
+        status="active" if _only_reports(ordered) else _status(ordered, context),
         basedOn=[based_on] if based_on else [],
         intent="filler-order" if based_on else "original-order" if rx.name == "RXO" else "order",
         priority=_priority(order, context),
@@ -99,7 +99,9 @@ def _request(
         found["medicationReference"] = context.put(medication, None, *key, merge=False)
     if based_on:
         return context.put(found, None, *numbers.key, "encoded")
-    return context.put(found, numbers.request, *numbers.key)
+    return context.put(
+        found, numbers.request, *numbers.key, keep=("status",) if _only_reports(ordered) else ()
+    )
 
 
 def route(order: Order, context: Context) -> Element:
@@ -213,6 +215,11 @@ def _component(rxc: Segment, context: Context) -> Element:
         else None
     )
     return element(itemCodeableConcept=item, isActive=rxc.text(1).strip() == "A" or None, strength=strength)
+
+
+def _only_reports(ordered: Segment | None) -> bool:
+    """Whether the ORC only says that something was done (RE): one dispense or dose completes no request."""
+    return ordered is not None and ordered.text(1).strip() == "RE" and not ordered.text(5).strip()
 
 
 def _status(ordered: Segment | None, context: Context) -> str:

@@ -77,9 +77,11 @@ def immunization(order: Order, numbers: Numbers, context: Context, subject: Subj
     return context.put(found, numbers.request, *key)
 
 
-def administration(order: Order, numbers: Numbers, context: Context, subject: Subject) -> Reference | None:
-    """RXA as a MedicationAdministration (RAS)."""
-    rxa = order.detail
+def administration(
+    order: Order, numbers: Numbers, context: Context, subject: Subject, request: Reference | None
+) -> Reference | None:
+    """RXA as a MedicationAdministration (RAS); None when the group has none."""
+    rxa = next((one for one in (order.detail, *order.others) if one and one.name == "RXA"), None)
     if rxa is None:
         return None
     context.use(rxa, FIELDS)
@@ -92,6 +94,7 @@ def administration(order: Order, numbers: Numbers, context: Context, subject: Su
     found = resource(
         "MedicationAdministration",
         identifier=numbers.identifiers,
+        request=request,
         status="entered-in-error" if rxa.text(21).strip() == "D" else stated or "completed",
         medicationCodeableConcept=codeable_concept(context, rxa, 5) or {"extension": [_unknown()]},
         subject=subject.patient,
@@ -108,6 +111,12 @@ def administration(order: Order, numbers: Numbers, context: Context, subject: Su
     if "effectiveDateTime" not in found and "effectivePeriod" not in found:
         found["_effectiveDateTime"] = absent("unknown")
     return context.put(found, None, *numbers.key, rxa.text(2), rxa.text(3), rxa.text(5))
+
+
+def is_vaccine(order: Order) -> bool:
+    """Whether the order's RXA names a vaccine: a code of the CDC's list (CVX)."""
+    rxa = order.detail
+    return rxa is not None and rxa.name == "RXA" and "CVX" in (rxa.text(5, 3).strip(), rxa.text(5, 6).strip())
 
 
 def _status(rxa: Segment, context: Context) -> str:

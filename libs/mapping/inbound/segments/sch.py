@@ -40,8 +40,16 @@ _CONTACTS = (
     (20, 21, 22, concept(ENTERER, "enterer")),
 )
 
-# What an event makes of an appointment where SCH-25 is silent; all others leave it booked.
-_BY_EVENT = {"S15": "cancelled", "S16": "cancelled", "S17": "entered-in-error", "S26": "noshow"}
+# What an event makes of an appointment where SCH-25 is silent; all others leave it booked. A time that is
+# blocked (S23) is booked for nobody, and free again once it is opened (S24).
+_BY_EVENT = {
+    "S15": "cancelled",
+    "S16": "cancelled",
+    "S17": "entered-in-error",
+    "S24": "cancelled",
+    "S26": "noshow",
+}
+_CHANGES = frozenset({"S14", "S18", "S19", "S20", "S21", "S22"})  # events that leave its status as it is
 
 
 def appointment(
@@ -72,10 +80,11 @@ def appointment(
     )
     identifier = filler or placer
     stated = sch.first(2) if filler else sch.first(1)
+    kept = ("status",) if context.event in _CHANGES and not sch.text(25).strip() else ()
     if identifier is not None and (stated.text(2).strip() or stated.text(3).strip()):
-        return context.put(found, identifier)
+        return context.put(found, identifier, keep=kept)
     number = identifier["value"] if identifier else context.control_id
-    return context.put(found, None, "appointment", context.facility, number)
+    return context.put(found, None, "appointment", context.facility, number, keep=kept)
 
 
 def requested(

@@ -36,10 +36,13 @@ STF_NULLS = {
 PRA_NULLS = {3: ("specialty",), 5: ("specialty",), 9: ("organization",)}
 
 
-def staff(stf: Segment, pra: Segment | None, context: Context) -> list[Reference]:
-    """STF as a Practitioner, with a PractitionerRole of what PRA says of the practice."""
+def staff(stf: Segment, pra: Segment | None, context: Context, change: str = "") -> list[Reference]:
+    """STF as a Practitioner, with a PractitionerRole of what PRA says of the practice.
+
+    `change` is what the entry of the master file does (table 0180): what is deleted (MDL) is not active.
+    """
     context.use(stf, STF_FIELDS)
-    active = {"A": True, "I": False}.get(stf.text(7).strip())
+    active = _ACTIVE.get(change, {"A": True, "I": False}.get(stf.text(7).strip()))
     identifiers = [*_key(stf, context), *cx_identifiers(context, stf, 2, "practitioner")]
     if pra is not None:
         context.use(pra, PRA_FIELDS)
@@ -82,8 +85,11 @@ def staff(stf: Segment, pra: Segment | None, context: Context) -> list[Reference
     return [person, context.put(role, None, person["reference"], "master-file", remove=gone)]
 
 
-def place(loc: Segment, context: Context) -> list[Reference]:
-    """LOC as a Location, described."""
+_ACTIVE = {"MDL": False, "MDC": False, "MAC": True}
+
+
+def place(loc: Segment, context: Context, change: str = "") -> list[Reference]:
+    """LOC as a Location, described; one that the master file deletes or deactivates is not active."""
     context.use(loc, LOC_FIELDS)
     where = location(context, loc, 1)
     if where is None:
@@ -91,6 +97,8 @@ def place(loc: Segment, context: Context) -> list[Reference]:
     described = loc.text(2).strip()
     if described:
         context.describe(where, description=described, telecom=telecoms(context, loc, 6))
+    if change in _ACTIVE:
+        context.describe(where, status="active" if _ACTIVE[change] else "inactive")
     return [where]
 
 
