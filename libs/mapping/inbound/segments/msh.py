@@ -32,7 +32,7 @@ ACTIVITY = "http://hl7.org/fhir/uv/v2mappings/CodeSystem/provenance-activity-typ
 EVENT = "http://terminology.hl7.org/CodeSystem/v2-0003"
 ENGINE = "EHRConnect"
 # Of this code: raised by the first change after a release that makes another result of a message, so that
-# Provenance tells results of different making apart. The layers of an organization have a version of their own.
+# Provenance tells results of different making apart. The layers of an organization have their own version.
 MAPPING_VERSION = "2"
 
 
