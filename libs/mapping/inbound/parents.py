@@ -20,29 +20,46 @@ def link_children(
 
     `written` has the Observation of each OBX by the position of its segment.
     """
+    named = _named(orders, numbers) if any(_names_parent(order) for order in orders) else {}
     for order in orders:
         obr = order.detail
-        if obr is None or obr.name != "OBR" or not obr.first(26):
+        if obr is None or not _names_parent(order):
             continue
-        parent = _parent(obr, orders, numbers)
+        parent = _parent(obr, named)
         if parent is None or parent.position not in written:
             context.warn(obr, 26, "the parent result is not in this message: the results stand alone")
             continue
         context.use(obr, FIELDS)
         members = [written[one.obx.position] for one in order.results if one.obx.position in written]
-        members = [one for place, one in enumerate(members) if one not in members[:place]]  # lines of a text
-        context.describe(written[parent.position], hasMember=members)
+        once = {one["reference"]: one for one in members}  # the lines of a text are one Observation
+        context.describe(written[parent.position], hasMember=list(once.values()))
 
 
-def _parent(obr: Segment, orders: Sequence[Order], numbers: Sequence[Numbers]) -> Segment | None:
+def _names_parent(order: Order) -> bool:
+    return order.detail is not None and order.detail.name == "OBR" and bool(order.detail.first(26))
+
+
+# Results by their identifier and sub-id, and those by the identifier alone, with their OBR and its numbers.
+_Named = dict[tuple[str, str | None], list[tuple[Segment, Segment | None, frozenset[str]]]]
+
+
+def _named(orders: Sequence[Order], numbers: Sequence[Numbers]) -> _Named:
+    found: _Named = {}
+    for order, number in zip(orders, numbers, strict=True):
+        values = frozenset(one["value"] for one in number.identifiers)
+        for result in order.results:
+            code, sub_id = result.obx.text(3).strip(), result.obx.text(4).strip()
+            for key in ((code, sub_id), (code, None)):
+                found.setdefault(key, []).append((result.obx, order.detail, values))
+    return found
+
+
+def _parent(obr: Segment, named: _Named) -> Segment | None:
     """The OBX with the identifier and sub-id of OBR-26, in the order of OBR-29 if that is named."""
     stated, order_stated = obr.first(26), obr.first(29)
     wanted = {order_stated.part(1).text(1).strip(), order_stated.part(2).text(1).strip()} - {""}
-    code, sub_id = stated.part(1).text(1).strip(), stated.text(2).strip()
-    for order, number in zip(orders, numbers, strict=True):
-        if order.detail is obr or (wanted and not wanted & {one["value"] for one in number.identifiers}):
-            continue
-        for result in order.results:
-            if result.obx.text(3).strip() == code and (not sub_id or result.obx.text(4).strip() == sub_id):
-                return result.obx
+    key = stated.part(1).text(1).strip(), stated.text(2).strip() or None
+    for obx, detail, values in named.get(key, ()):
+        if detail is not obr and (not wanted or wanted & values):
+            return obx
     return None

@@ -226,5 +226,9 @@ def own_results(order: Order) -> tuple[list[Result], list[Result]]:
     direct = [one for one in order.results if one.specimen is None]
     if not direct:
         return order.results, []
-    own = [one for one in order.results if one.specimen is None or one.obx.text(29).strip() == "RSLT"]
-    return own, [one for one in order.results if one not in own]
+    own: list[Result] = []
+    of_specimens: list[Result] = []
+    for one in order.results:
+        is_result = one.specimen is None or one.obx.text(29).strip() == "RSLT"
+        (own if is_result else of_specimens).append(one)
+    return own, of_specimens

@@ -8,7 +8,7 @@ from libs.mapping.inbound.messages.subject import allergies_and_coverage, subjec
 from libs.mapping.inbound.order_numbers import Numbers, order_numbers
 from libs.mapping.inbound.parents import link_children
 from libs.mapping.inbound.segments import ctd, ft1, loose, obr, obx, orc, sac, spm, txa
-from libs.mapping.inbound.structure import Order, Patient, own_results
+from libs.mapping.inbound.structure import Order, Patient, Result, own_results
 
 
 def oru(group: Patient, context: Context) -> list[Reference]:
@@ -51,9 +51,11 @@ def _report(
     written |= observed.by_position
     for one in order.all("SAC") if specimens else ():
         sac.container(one, context, specimens[-1])
-    by_segment = dict(zip((one.position for one in order.specimens), specimens, strict=False))
-    for position, specimen in by_segment.items():
-        results = [one for one in of_specimens if one.specimen and one.specimen.position == position]
+    by_specimen: dict[int, list[Result]] = {one.position: [] for one in order.specimens}
+    for result in of_specimens:
+        if result.specimen is not None:
+            by_specimen[result.specimen.position].append(result)
+    for results, specimen in zip(by_specimen.values(), specimens, strict=False):
         obx.observations(results, obx.about_specimen(setting, specimen), context)
     report = obr.diagnostic_report(
         order, numbers, context, about, request=request, specimens=specimens, observed=observed

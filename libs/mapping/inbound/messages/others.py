@@ -3,7 +3,8 @@
 Source: the guide has no maps; the segments' shapes are in their modules.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference
@@ -36,9 +37,9 @@ def ppr(group: Patient, context: Context) -> list[Reference]:
     segments = context.message.segments
     for place, segment in enumerate(segments):
         if segment.name == "PRB":
-            found.append(prb.problem(segment, _notes(segments[place + 1 :]), context, about))
+            found.append(prb.problem(segment, _notes(segments, place), context, about))
         elif segment.name == "GOL":
-            found.append(prb.goal(segment, _notes(segments[place + 1 :]), context, about))
+            found.append(prb.goal(segment, _notes(segments, place), context, about))
     write_orders(group, context, about)
     return found or about.focus()
 
@@ -74,7 +75,7 @@ def mfn(group: Patient, context: Context) -> list[Reference]:
             context.use(segment, _ENTRY_FIELDS)
             change = segment.text(1).strip()
         elif segment.name == "STF":
-            found += stf.staff(segment, _following(segments[place + 1 :], "PRA"), context, change)
+            found += stf.staff(segment, _following(segments, place, "PRA"), context, change)
         elif segment.name == "LOC":
             found += stf.place(segment, context, change)
     return found
@@ -89,20 +90,16 @@ _ENTRY_FIELDS = frozenset({1, 4})  # what is done to the entry (table 0180), and
 _CHANGES = {"B03": "MDL", "B04": "MAC", "B05": "MDC", "B06": "MDC"}  # PMU: to personnel
 
 
-def _notes(segments: Sequence[Segment]) -> list[Segment]:
-    found: list[Segment] = []
-    for segment in segments:
-        if segment.name != "NTE":
-            break
-        found.append(segment)
-    return found
+def _notes(segments: Sequence[Segment], place: int) -> list[Segment]:
+    """The notes right behind the segment at that place."""
+    return list(takewhile(lambda one: one.name == "NTE", _behind(segments, place)))
 
 
-def _following(segments: Sequence[Segment], name: str) -> Segment | None:
-    """The next segment of that name before the next master file entry."""
-    for segment in segments:
-        if segment.name == name:
-            return segment
-        if segment.name in {"MFE", "STF"}:
-            return None
-    return None
+def _following(segments: Sequence[Segment], place: int, name: str) -> Segment | None:
+    """The next segment of that name behind the one at that place and before the next master file entry."""
+    rest = takewhile(lambda one: one.name not in {"MFE", "STF"}, _behind(segments, place))
+    return next((one for one in rest if one.name == name), None)
+
+
+def _behind(segments: Sequence[Segment], place: int) -> Iterator[Segment]:
+    return (segments[index] for index in range(place + 1, len(segments)))
