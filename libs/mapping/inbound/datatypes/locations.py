@@ -4,6 +4,7 @@ Source: v2-to-FHIR IG 1.0.0, PL[Location], HD[Location], DLD[Location-Discharge]
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from libs.hl7v2.message import Segment, Value
 from libs.mapping.inbound.context import Context, Reference
@@ -137,6 +138,28 @@ def location_at(context: Context, address: Element) -> Reference:
 
 
 _POSTAL = ("city", "state", "postalCode", "country")
+
+
+def location_of_xon(context: Context, xon: Value, **more: Any) -> Reference | None:
+    """A reference to the place of an organization (XON), `more` is what is known of it; None when unnamed.
+
+    Source: v2-to-FHIR IG 1.0.0, XON[Location].
+    """
+    name, number = xon.text(1).strip(), (xon.text(10) or xon.text(3)).strip()
+    if not name and not number:
+        return None
+    authority = xon.text(6).strip() or context.facility
+    identifier = {"system": context.local("location", authority), "value": number or name}
+    address = more.pop("address", [])
+    found = resource(
+        "Location",
+        identifier=[identifier],
+        name=name or number,
+        mode="instance",
+        address=address[0] if address else None,
+        **more,
+    )
+    return context.create(found, identifier)
 
 
 def named_location(context: Context, name: str, kind: str) -> Reference:

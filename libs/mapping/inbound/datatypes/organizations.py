@@ -97,6 +97,20 @@ def device_of_ei(context: Context, ei: Value) -> Reference | None:
     return context.put(resource("Device", identifier=[identifier]), identifier)
 
 
+def device_of_cwe(context: Context, cwe: Value) -> Reference | None:
+    """A reference to the device that a CWE names (ORC-18); None when it names none."""
+    code, name = cwe.text(1).strip(), (cwe.text(2) or cwe.text(9)).strip()
+    if not code and not name:
+        return None
+    system = cwe.text(3).strip()
+    identifier = {
+        "system": context.local("device", *([system] if system else [])),
+        "value": code or name,
+    }
+    names = [{"name": name, "type": "user-friendly-name"}] if name else []
+    return context.put(resource("Device", identifier=[identifier], deviceName=names), identifier)
+
+
 def _put(context: Context, number: Element | None, name: str, **more: list[Element]) -> Reference:
     if number is None:
         return context.put(resource("Organization", name=name, **more), None, name.casefold())

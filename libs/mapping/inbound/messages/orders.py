@@ -16,6 +16,7 @@ from libs.mapping.inbound.segments import (
     obr,
     obx,
     orc,
+    order_event,
     rx,
     rxa,
     rxd,
@@ -54,7 +55,7 @@ def _order(order: Order, numbers: Numbers, about: Subject, context: Context) -> 
     specimens = spm.specimens(order, numbers, context, about.patient) if taken else []
     request = _request(order, numbers, about, context, specimens)
     if request is not None and order.detail is not None and order.detail.name != "OBR":
-        orc.event(order, context, request)  # a ServiceRequest has its own already
+        _event(order, context, request)  # a ServiceRequest has its own already
     setting = obr.setting(order, numbers, context, about, request=None, specimens=specimens)
     observed = obx.observations(order.results, setting, context)
     if request is not None:
@@ -66,6 +67,11 @@ def _order(order: Order, numbers: Numbers, about: Subject, context: Context) -> 
     for one in order.all("BLG"):
         ctd.account(one, context, about.patient)
     return request
+
+
+def _event(order: Order, context: Context, request: Reference) -> None:
+    named = "requester" in context.stated(request) or "orderer" in context.stated(request)
+    order_event.event(order, context, request, ordered_by=named)
 
 
 def _request(

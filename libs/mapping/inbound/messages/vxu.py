@@ -8,7 +8,7 @@ from dataclasses import replace
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
 from libs.mapping.inbound.order_numbers import order_numbers
-from libs.mapping.inbound.segments import loose, obr, obx, rxa
+from libs.mapping.inbound.segments import loose, obr, obx, order_event, rxa
 from libs.mapping.inbound.structure import Patient
 
 
@@ -21,7 +21,9 @@ def vxu(group: Patient, context: Context) -> list[Reference]:
     found = []
     for order, number in zip(group.orders, numbers, strict=True):
         given = rxa.immunization(order, number, context, about)
-        found += [given] if given else []
+        if given is not None:
+            found.append(given)
+            order_event.event(order, context, given)
         setting = obr.setting(order, number, context, about, request=None, specimens=[])
         obx.observations(order.results, replace(setting, part_of=given), context)
     return found or about.focus()

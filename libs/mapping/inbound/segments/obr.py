@@ -8,11 +8,12 @@ from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept
-from libs.mapping.inbound.datatypes.identifiers import ei_identifier
 from libs.mapping.inbound.datatypes.practitioners import role_of_ndl
-from libs.mapping.inbound.element import DATA_ABSENT, Element, concept, element, resource
+from libs.mapping.inbound.element import DATA_ABSENT, Element, concept, element, extension, resource
 from libs.mapping.inbound.order_numbers import Numbers
 from libs.mapping.inbound.segments.obx import Observed, Setting
+from libs.mapping.inbound.segments.orc import participants
+from libs.mapping.inbound.segments.order_event import group_numbers, security
 from libs.mapping.inbound.structure import Order
 from libs.terminology.concept_map import concept_map
 
@@ -20,6 +21,7 @@ FIELDS = frozenset({2, 3, 4, 7, 8, 22, 24, 25, 32, 33, 34, 35})
 STATUS = concept_map("0123", "ResultStatus[Non-Queries]")
 SECTION = concept_map("0074", "DiagnosticServiceSectionID")
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+STATUS_REASON = "http://hl7.org/fhir/StructureDefinition/event-statusReason"
 FUNCTION = "http://hl7.org/fhir/StructureDefinition/event-performerFunction"
 PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 
@@ -49,6 +51,7 @@ _LABORATORY = frozenset(
     }
 ) - {"CUS", "ICU"}
 _IMAGING = frozenset({"RAD", "CT", "CTH", "NMR", "NMS", "RUS", "OUS", "VUS", "XRC", "RX", "CUS"})
+_PERFORMERS, _INTERPRETER = frozenset({"ARI", "TN", "TR"}), "PRI"  # PRT-4, table 0443
 _FROM_REPORT = {"partial": "preliminary", "appended": "final"}  # report statuses an Observation lacks
 
 
@@ -68,9 +71,12 @@ def diagnostic_report(
         return None
     context.use(obr, FIELDS)
     section = codeable_concept(context, obr, 24, SECTION)
+    parts = participants(order, context)
     found = resource(
         "DiagnosticReport",
-        identifier=[*numbers.identifiers, *_group(order, context)],
+        meta=security(order.orc, context) if order.orc is not None else {},
+        extension=_status_reason(order, context),
+        identifier=[*numbers.identifiers, *(one for one in group_numbers(order.orc, context) if one)],
         basedOn=[request] if request else [],
         status=context.code(STATUS, obr.text(25).strip(), obr, 25) or "unknown",
         category=[section] if section else [],
@@ -80,9 +86,10 @@ def diagnostic_report(
         encounter=subject.encounter,
         **effective(obr, context),
         issued=times.instant(context, obr, 22),
-        performer=_performers(obr, context),
+        performer=[*_performers(obr, context), *(one.who for one in parts if one.code in _PERFORMERS)],
         resultsInterpreter=[
             *_roles(obr, 32, context),
+            *(one.who for one in parts if one.code == _INTERPRETER),
             *as_part("DiagnosticReport", "resultsInterpreter", "assistant", _roles(obr, 33, context)),
         ],
         specimen=specimens,
@@ -92,12 +99,10 @@ def diagnostic_report(
     return context.put(found, None, *numbers.report)
 
 
-def _group(order: Order, context: Context) -> list[Element]:
-    """ORC[DiagnosticReport]: the number of the group that the order belongs to (ORC-4)."""
-    group = (
-        ei_identifier(context, order.orc.first(4), "PGN", "placer-group") if order.orc is not None else None
-    )
-    return [group] if group else []
+def _status_reason(order: Order, context: Context) -> list[Element]:
+    """ORC-16: why the order stands as it does."""
+    reason = codeable_concept(context, order.orc, 16) if order.orc is not None else None
+    return extension(STATUS_REASON, valueCodeableConcept=reason) if reason else []
 
 
 def setting(

@@ -9,45 +9,42 @@ from collections.abc import Sequence
 from libs.hl7v2.message import Segment, Value
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
-from libs.mapping.inbound.datatypes.codes import code_text, codeable_concept, codeable_concepts
+from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
 from libs.mapping.inbound.datatypes.identifiers import TYPE_SYSTEM, cx_identifiers, ei_identifier
 from libs.mapping.inbound.datatypes.numbers import quantity
-from libs.mapping.inbound.datatypes.organizations import organization, organization_of
+from libs.mapping.inbound.datatypes.organizations import organization
 from libs.mapping.inbound.datatypes.practitioners import practitioner_of, practitioners
 from libs.mapping.inbound.datatypes.practitioners import role as role_in
-from libs.mapping.inbound.datatypes.timing import priority, timing_of_tq1
-from libs.mapping.inbound.element import Element, absent, coding, concept, element, extension, resource
+from libs.mapping.inbound.datatypes.timing import priority, timing_of_tq, timing_of_tq1
+from libs.mapping.inbound.element import Element, concept, element, extension, resource
 from libs.mapping.inbound.order_numbers import Numbers
 from libs.mapping.inbound.segments import role
 from libs.mapping.inbound.segments.nte import notes
+from libs.mapping.inbound.segments.order_event import business_event, event, group_numbers, security
 from libs.mapping.inbound.structure import Order
 from libs.terminology.concept_map import concept_map
 
 FIELDS = frozenset({1, 2, 3, 4, 5, 7, 8, 9, 12, 14, 16, 21, 22, 23, 24, 28, 29, 33, 38})
-OBR_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 11, 13, 16, 17, 27, 28, 29, 31, 46, 47, 53})
+OBR_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 11, 13, 16, 17, 27, 28, 29, 31, 46, 47, 53, 54})
 
 CONTROL = concept_map("0119", "OrderControlCode[ServiceRequest.status]")
 STATUS = concept_map("0038", "OrderStatus")
 ORDER_TYPE = concept_map("0482", "OrderType")
-CONFIDENTIALITY = concept_map("0177", "ConfidentialityCode")
 
 _FHIR = "http://hl7.org/fhir/StructureDefinition/"
 COPIES_TO = "urn:ehrconnect:fhir:result-copies-to"
 CALLBACK = _FHIR + "servicerequest-order-callback-phone-number"
 STATUS_REASON = _FHIR + "request-statusReason"
-BUSINESS_EVENT = _FHIR + "businessEvent"
 SUPPORTING = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ServiceRequest.supportingInfo"
-ORDER_CONTROL = "http://terminology.hl7.org/CodeSystem/v2-0119"
-TQ1_FIELDS = frozenset({1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 13, 14})
-PROVENANCE_FIELDS = frozenset({10, 11, 19})
-PARTICIPANT = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
-DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
-_AGENTS = ((10, "enterer"), (11, "verifier"), (12, "author"), (19, "performer"))
-_OPERATIONS = {"NW": "CREATE", "SC": "UPDATE", "OC": "CANCEL", "CA": "CANCEL"}
+TQ1_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14})
 _INTENTS = {"G": "reflex-order"}
 _TOGETHER = frozenset({"extension", "basedOn"})  # what ORC and OBR state together
 _RESULTED = frozenset({"F", "C"})  # OBR-25: there is a final result
+
+# Parts (PRT-4) that an order has a place of its own for; whoever has another is a performer.
+ORDERING, COLLECTING, COPIED = "OP", "SC", "RCT"
+_PLACED = frozenset({ORDERING, COLLECTING, COPIED})
 
 
 def service_request(
@@ -65,30 +62,34 @@ def service_request(
         return None
     found = resource(
         "ServiceRequest",
-        identifier=_identifiers(orc, obr, numbers, context),
+        identifier=identifiers(orc, obr, numbers, context),
         status=status(orc, obr, context),
         intent=_INTENTS.get(obr.text(11).strip(), "order") if obr else "order",
         subject=subject.patient,
         encounter=subject.encounter,
         specimen=list(specimens),
-        performer=_performers(order, context),
+        performer=[one.who for one in participants(order, context) if one.code not in _PLACED],
         reasonReference=list(reasons),
         **(_of_orc(orc, context) if orc is not None else {}),
     )
+    found |= _of_tq(orc, obr, context)
     detail = _of_obr(obr, context) if obr is not None else {}
     for name, value in detail.items():
         if name in _TOGETHER and name in found:
             found[name] = [*found[name], *(one for one in value if one not in found[name])]
         else:
             found[name] = value
-    if ordering := requester(orc, requested_by(orc, obr, context), context):
+    parts = participants(order, context)
+    if ordering := requester(orc, requested_by(orc, obr, context), context) or _part(parts, ORDERING):
         found["requester"] = ordering
+    if copies := _copies(parts):
+        found["extension"] = [*found.get("extension", []), *copies]
     if "code" not in found and found.pop("orderDetail", None) and obr is not None:
         context.warn(obr, 46, "details of a service that is not named (OBR-4) are left out")
     for tq1 in order.all("TQ1"):
-        found |= _of_tq1(tq1, context)
-        if "occurrenceTiming" in found:
-            found.pop("occurrenceDateTime", None)
+        _add_timing(found, _of_tq1(tq1, context), tq1, context)
+    if "occurrenceTiming" in found:
+        found.pop("occurrenceDateTime", None)
     if comments := notes(order.notes, context):
         found["note"] = [*found.get("note", []), *comments]
     request = context.put(found, numbers.request, *numbers.key)
@@ -114,11 +115,12 @@ def status(orc: Segment | None, obr: Segment | None, context: Context) -> str:
 
 
 def requested_by(orc: Segment | None, obr: Segment | None, context: Context) -> Reference | None:
-    """The person who ordered: ORC-12, else OBR-16."""
-    if orc is not None and orc.raw(12):
-        contact = element(address=addresses(context, orc, 24))
-        return practitioner_of(context, orc.first(12), orc, 12, contact or None)
-    return practitioner_of(context, obr.first(16), obr, 16) if obr is not None and obr.raw(16) else None
+    """The person who ordered: ORC-12, else OBR-16; ORC-24 is their address."""
+    stated = ((segment, field) for segment, field in ((orc, 12), (obr, 16)) if segment and segment.raw(field))
+    for segment, field in stated:
+        contact = element(address=addresses(context, orc, 24)) if orc is not None else {}
+        return practitioner_of(context, segment.first(field), segment, field, contact or None)
+    return None
 
 
 def requester(orc: Segment | None, person: Reference | None, context: Context) -> Reference | None:
@@ -130,19 +132,31 @@ def requester(orc: Segment | None, person: Reference | None, context: Context) -
     return person if facility is None else role_in(context, person, None, facility)
 
 
+def participants(order: Order, context: Context) -> list[role.Part]:
+    """PRT and ROL: who else takes part in the order."""
+    stated = (role.part(one, context) for one in order.others if one.name in role.FIELDS)
+    return [one for one in stated if one]
+
+
+def _part(parts: Sequence[role.Part], code: str) -> Reference | None:
+    return next((one.who for one in parts if one.code == code), None)
+
+
+def _copies(parts: Sequence[role.Part]) -> list[Element]:
+    return [{"url": COPIES_TO, "valueReference": one.who} for one in parts if one.code == COPIED]
+
+
 def _of_orc(orc: Segment, context: Context) -> Element:
     context.use(orc, FIELDS)
-    ordered = times.date_time(context, orc, 9)
-    control = code_text(orc, 1)
     place = codeable_concept(context, orc, 29, ORDER_TYPE)
     return element(
-        meta=_security(orc, context),
-        basedOn=_parents(orc.first(8), context),
-        requisition=ei_identifier(context, orc.first(4), "PGN", "placer-group"),
-        authoredOn=ordered,
+        meta=security(orc, context),
+        basedOn=parents(orc.first(8), context),
+        requisition=group_numbers(orc, context)[0],
+        authoredOn=times.date_time(context, orc, 9),
         locationCode=[place] if place else [],
         extension=[
-            *_business_event(control, ordered),
+            *business_event(orc, context),
             *_callback(orc, 14, context),
             *_reason(orc, context),
         ],
@@ -152,8 +166,8 @@ def _of_orc(orc: Segment, context: Context) -> Element:
 def _of_obr(obr: Segment, context: Context) -> Element:
     context.use(obr, OBR_FIELDS)
     return element(
-        basedOn=_parents(obr.first(29), context),
-        priority=_priority(obr, context),
+        basedOn=[one for field in (29, 54) for one in parents(obr.first(field), context)],
+        priority=priority(context, obr.text(5), obr, 5),
         code=codeable_concept(context, obr, 4),
         occurrenceDateTime=times.date_time(context, obr, 6),
         reasonCode=codeable_concepts(context, obr, 31),
@@ -169,13 +183,28 @@ def _of_obr(obr: Segment, context: Context) -> Element:
     )
 
 
-def _parents(eip: Value, context: Context) -> list[Element]:
-    """The numbers of the order that this one is part of (ORC-8, OBR-29)."""
+def parents(eip: Value, context: Context) -> list[Element]:
+    """The numbers of the order that this one is part of (ORC-8, OBR-29, OBR-54)."""
     numbers = (
         ei_identifier(context, eip.part(1), "PLAC", "placer"),
         ei_identifier(context, eip.part(2), "FILL", "filler"),
     )
     return [{"type": "ServiceRequest", "identifier": one} for one in numbers if one]
+
+
+def _of_tq(orc: Segment | None, obr: Segment | None, context: Context) -> Element:
+    """TQ[ServiceRequest] of ORC-7, else of OBR-27."""
+    for segment, field in ((orc, 7), (obr, 27)):
+        if segment is None or not (tq := segment.first(field)):
+            continue
+        text = tq.text(8).strip()
+        return element(
+            priority=priority(context, tq.text(6), segment, field),
+            occurrenceTiming=timing_of_tq(context, tq, segment, field),
+            quantityQuantity=quantity(context, tq.part(1)),
+            note=[{"text": text}] if text else [],
+        )
+    return {}
 
 
 def _of_tq1(tq1: Segment, context: Context) -> Element:
@@ -191,93 +220,31 @@ def _of_tq1(tq1: Segment, context: Context) -> Element:
     )
 
 
-def _performers(order: Order, context: Context) -> list[Reference]:
-    """PRT[PractitionerRole] and ROL: who else takes part in the order."""
-    stated = (role.part(one, context) for one in order.others if one.name in role.FIELDS)
-    return [one.who for one in stated if one and one.who]
+def _add_timing(found: Element, timing: Element, tq1: Segment, context: Context) -> None:
+    """Add what a TQ1 says; it wins over ORC-7, and the first of several over the others."""
+    again = tq1.text(1).strip() not in {"", "1"} and "occurrenceTiming" in found
+    if again and "occurrenceTiming" in timing:
+        context.warn(tq1, None, "FHIR has room for one timing of a service; the first is carried")
+        timing = {"note": timing.get("note", [])}
+    texts = [*found.get("note", []), *timing.pop("note", [])]
+    found |= timing
+    if texts:
+        found["note"] = texts
 
 
-def event(order: Order, context: Context, target: Reference) -> None:
-    """ORC[Provenance]: who entered, verified and did what the ORC states, when it names somebody.
-
-    Also those who ordered, where more are named than a requester has room for (ORC-21 again, OBR-16).
-    """
-    orc = order.orc
-    if orc is None:
-        return
-    others = _more_authors(orc, order.detail, context)
-    if not others and not any(orc.raw(field) for field in PROVENANCE_FIELDS):
-        return
-    agents = [
-        {"type": concept(PARTICIPANT, kind), "who": person}
-        for field, kind in _AGENTS
-        for person in practitioners(context, orc, field)
-    ]
-    agents += [{"type": concept(PARTICIPANT, "author"), "who": one} for one in others]
-    if not agents:
-        return
-    context.use(orc, PROVENANCE_FIELDS)
-    control = code_text(orc, 1)
-    recorded = times.instant(context, orc, 9)
-    found = resource(
-        "Provenance",
-        target=[target],
-        occurredDateTime=times.date_time(context, orc, 9),
-        recorded=recorded,
-        activity=concept(DATA_OPERATION, _OPERATIONS[control]) if control in _OPERATIONS else None,
-        agent=agents,
-    )
-    if recorded is None:
-        found["_recorded"] = absent("unknown")
-    context.put(found, None, target["reference"], control, orc.text(9), context.control_id, merge=False)
-
-
-def _more_authors(orc: Segment, detail: Segment | None, context: Context) -> list[Reference]:
-    """The facilities of ORC-21 after the first, and the people of OBR-16 if they are not those of ORC-12."""
-    more = [organization_of(context, xon, orc, 21) for xon in orc.repetitions(21)[1:]]
-    if detail is not None and detail.name == "OBR" and orc.raw(12) and detail.raw(16):
-        known = {_who(xcn) for xcn in orc.repetitions(12)}
-        more += [
-            practitioner_of(context, xcn, detail, 16)
-            for xcn in detail.repetitions(16)
-            if _who(xcn) not in known
-        ]
-    return [one for one in more if one]
-
-
-def _who(xcn: Value) -> tuple[str, str]:
-    return xcn.text(1).strip(), xcn.text(2).strip().casefold()
-
-
-def _identifiers(
+def identifiers(
     orc: Segment | None, obr: Segment | None, numbers: Numbers, context: Context
 ) -> list[Element]:
+    """The numbers of the order, other numbers that the placer has for it, the filler's of its group."""
     found = list(numbers.identifiers)
     alternates = cx_identifiers(context, orc, 33, "placer") if orc is not None else []
     if not alternates and obr is not None:
         alternates = cx_identifiers(context, obr, 53, "placer")
     for one in alternates:
         found.append({"type": concept(TYPE_SYSTEM, "PLAC")} | one)
-    if orc is not None and (group := ei_identifier(context, orc.first(38), "FGN", "filler-group")):
+    if group := group_numbers(orc, context)[1]:
         found.append(group)
     return found
-
-
-def _priority(obr: Segment, context: Context) -> str | None:
-    """OBR-5, else the priority of OBR-27 (TQ.6)."""
-    for field, component in ((5, 1), (27, 6)):
-        if code := obr.text(field, component).strip():
-            return priority(context, code, obr, field)
-    return None
-
-
-def _business_event(control: str, ordered: str | None) -> list[Element]:
-    if not control:
-        return []
-    parts = [{"url": "value", "valueCodeableConcept": concept(ORDER_CONTROL, control)}]
-    if ordered:
-        parts.append({"url": "date", "valueDateTime": ordered})
-    return [{"url": BUSINESS_EVENT, "extension": parts}]
 
 
 def _callback(segment: Segment, field: int, context: Context) -> list[Element]:
@@ -291,8 +258,3 @@ def _callback(segment: Segment, field: int, context: Context) -> list[Element]:
 def _reason(orc: Segment, context: Context) -> list[Element]:
     reason = codeable_concept(context, orc, 16)
     return extension(STATUS_REASON, valueCodeableConcept=reason) if reason else []
-
-
-def _security(orc: Segment, context: Context) -> Element:
-    target = context.target(CONFIDENTIALITY, code_text(orc, 28), orc, 28)
-    return {"security": [coding(target.system, target.code, target.display or None)]} if target else {}

@@ -8,7 +8,6 @@ from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
-from libs.mapping.inbound.datatypes.identifiers import ei_identifier
 from libs.mapping.inbound.datatypes.locations import location
 from libs.mapping.inbound.datatypes.numbers import decimal, units
 from libs.mapping.inbound.datatypes.organizations import organization_of_cwe
@@ -17,11 +16,12 @@ from libs.mapping.inbound.element import DATA_ABSENT, Element, absent, concept, 
 from libs.mapping.inbound.order_numbers import Numbers
 from libs.mapping.inbound.segments import rx
 from libs.mapping.inbound.segments.nte import notes
+from libs.mapping.inbound.segments.order_event import group_numbers, security
 from libs.mapping.inbound.structure import Order, Result
 from libs.terminology.concept_map import concept_map
 
 FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 15, 16, 17, 18, 19, 20, 21, 22, 27})
-ORC_FIELDS = frozenset({1, 2, 3, 4, 9, 10, 12})
+ORC_FIELDS = frozenset({1, 2, 3, 4, 9, 12, 28, 38})
 COMPLETION = concept_map("0322", "CompletionStatus")
 ROLE = "http://terminology.hl7.org/CodeSystem/v2-0443"
 CVX_NONE = "998"  # CVX: no vaccine administered
@@ -50,7 +50,8 @@ def immunization(order: Order, numbers: Numbers, context: Context, subject: Subj
     reason = codeable_concept(context, rxa, 18)
     found = resource(
         "Immunization",
-        identifier=[*numbers.identifiers, *_group(order, context)],
+        meta=security(order.orc, context) if order.orc is not None else {},
+        identifier=[*numbers.identifiers, *(one for one in group_numbers(order.orc, context) if one)],
         status=_status(rxa, context),
         statusReason=reason,
         vaccineCode=codeable_concept(context, rxa, 5) or {"extension": [_unknown()]},
@@ -137,13 +138,6 @@ def _recorded(order: Order, rxa: Segment, context: Context) -> str | None:
     if rxa.text(21).strip() == "A" and (entered := times.date_time(context, rxa, 22)):
         return entered
     return times.date_time(context, order.orc, 9) if order.orc is not None else None
-
-
-def _group(order: Order, context: Context) -> list[Element]:
-    group = (
-        ei_identifier(context, order.orc.first(4), "PGN", "placer-group") if order.orc is not None else None
-    )
-    return [group] if group else []
 
 
 def _performers(order: Order, rxa: Segment, context: Context) -> list[Element]:

@@ -13,6 +13,7 @@ from libs.mapping.inbound.datatypes.practitioners import practitioner
 from libs.mapping.inbound.element import Element, element, resource
 from libs.mapping.inbound.order_numbers import Numbers
 from libs.mapping.inbound.segments.nte import notes
+from libs.mapping.inbound.segments.orc import COLLECTING, participants
 from libs.mapping.inbound.structure import Order
 from libs.terminology.concept_map import concept_map
 
@@ -39,6 +40,7 @@ def specimens(order: Order, numbers: Numbers, context: Context, patient: Referen
     if order.specimens:
         of_obr = _of_obr(order, context)
         source = _source(order, context) if len(order.specimens) == 1 else {}
+        of_obr |= _collector(order, context)
         found = [specimen(spm, numbers, context, patient, of_obr) for spm in order.specimens]
         for spm, reference in zip(order.specimens, found, strict=True):
             context.describe(reference, **source, note=notes(order.specimen_notes[spm.position], context))
@@ -46,7 +48,7 @@ def specimens(order: Order, numbers: Numbers, context: Context, patient: Referen
     obr = order.detail
     if obr is None or obr.name != "OBR" or obr.text(24).strip() in IMAGING:
         return []
-    return [specimen_of_obr(obr, numbers, context, patient)]
+    return [specimen_of_obr(obr, numbers, context, patient, _collector(order, context))]
 
 
 def specimen(
@@ -96,6 +98,12 @@ def _of_obr(order: Order, context: Context) -> Element:
     return element(collector=collector, **collected(obr, context))
 
 
+def _collector(order: Order, context: Context) -> Element:
+    """The PRT of who collected the specimens (SC), which newer messages have for OBR-10."""
+    parts = (one for one in participants(order, context) if one.code == COLLECTING)
+    return element(collector=next((one.who for one in parts), None))
+
+
 def _source(order: Order, context: Context) -> Element:
     """OBR-14 and OBR-15.1: when a specimen came and what it is, where its SPM does not say so."""
     obr, spm = order.detail, order.specimens[0]
@@ -111,7 +119,9 @@ def _source(order: Order, context: Context) -> Element:
     return found
 
 
-def specimen_of_obr(obr: Segment, numbers: Numbers, context: Context, patient: Reference) -> Reference:
+def specimen_of_obr(
+    obr: Segment, numbers: Numbers, context: Context, patient: Reference, of_part: Element
+) -> Reference:
     """OBR[Specimen] and SPS[Specimen-Source]: the specimen of an order without an SPM."""
     context.use(obr, OBR_FIELDS)
     source = obr.first(15)
@@ -124,7 +134,7 @@ def specimen_of_obr(obr: Segment, numbers: Numbers, context: Context, patient: R
         subject=patient,
         receivedTime=times.date_time(context, obr, 14),
         collection=element(
-            collector=practitioner(context, obr, 10),
+            collector=practitioner(context, obr, 10) or of_part.get("collector"),
             quantity=quantity(context, obr.first(9)),
             bodySite=concept_of(context, source.part(4), obr, 15, BODY_SITE) if source.part(4) else None,
             **collected(obr, context),
