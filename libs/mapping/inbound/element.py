@@ -7,6 +7,7 @@ from typing import Any
 Element = dict[str, Any]
 _VALUES = frozenset({bool, int, Decimal})  # false and zero are values, not absence
 
+ALTERNATE_CODES = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
 DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 OWN = "urn:ehrconnect:fhir:"  # our extensions, for what the guide proposes one without a URL
 

@@ -11,7 +11,7 @@ from hashlib import sha1
 
 from libs.hl7v2.message import Segment, Value
 from libs.mapping.inbound.context import Context
-from libs.mapping.inbound.element import Element, element, resource
+from libs.mapping.inbound.element import ALTERNATE_CODES, Element, element, extension, resource
 
 UNKNOWN = "application/octet-stream"
 INLINE_LIMIT = 1_000_000  # bytes of content that an Attachment holds itself
@@ -38,6 +38,7 @@ _BY_SUBTYPE = {
     "DOC": "application/msword",
     "DOCX": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
 }
+_KINDS = "http://terminology.hl7.org/CodeSystem/v2-0191"
 _TYPES = {"TEXT", "IMAGE", "AUDIO", "VIDEO", "APPLICATION", "MULTIPART"}
 _MAGIC = (
     (b"%PDF", "application/pdf"),
@@ -51,6 +52,7 @@ _MAGIC = (
     (b"<?xml", "application/xml"),
     (b"<html", "text/html"),
 )
+_BASE64_DOCUMENTS = ("JVBERi0", "/9j/", "iVBORw0KGgo", "R0lGODdh", "R0lGODlh", "e1xydGY", "UEsDB", "SUkqA")
 _MIME = re.compile(r"[a-z]+/[a-z0-9.+-]+$")
 
 
@@ -66,7 +68,12 @@ def encapsulated(
         context.warn(segment, field, "the data is not in the encoding that ED.4 declares; carried as text")
         content = data.encode()
     content_type = _declared(ed.text(2), ed.text(3)) or _sniffed(content) or UNKNOWN
-    return attachment(context, content, content_type, title)
+    found = attachment(context, content, content_type, title)
+    kind = ed.text(2).strip()
+    if kind and not ed.text(3).strip() and "/" not in kind:
+        stated = {"coding": [{"system": _KINDS, "code": kind}]}
+        return {"extension": extension(ALTERNATE_CODES, valueCodeableConcept=stated)} | found
+    return found
 
 
 def attachment(context: Context, content: bytes, content_type: str, title: str = "") -> Element:
@@ -89,7 +96,12 @@ def pointer(rp: Value) -> Element | None:
 
 
 def _content(data: str, encoding: str) -> bytes | None:
-    """The bytes that the data stands for; None when it is not in that encoding."""
+    """The bytes that the data stands for; None when it is not in that encoding.
+
+    Senders forget to declare it: what begins like a document in Base64 is one.
+    """
+    if encoding != "HEX" and data.startswith(_BASE64_DOCUMENTS):
+        encoding = "BASE64"
     if encoding == "BASE64":
         compact = "".join(data.split())
         try:

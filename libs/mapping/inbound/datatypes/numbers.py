@@ -5,6 +5,7 @@ CQ[Quantity], CWE[Quantity], NM[positiveInt].
 """
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
 
 from libs.hl7v2.message import Segment, Value
@@ -85,18 +86,21 @@ def numeric_range(value: Value, unit: Element) -> Element:
     return {"valueRange": found} if found else {}
 
 
-def sampled_data(value: Value) -> Element | None:
-    """An NA as a SampledData of one dimension; None when a sample is no number."""
-    samples = [value.text(number) for number in range(1, value.component_count + 1)]
-    numbers = [decimal(sample) for sample in samples if sample.strip()]
-    if not numbers or None in numbers:
+def sampled_data(rows: Sequence[Value], unit: Element) -> Element | None:
+    """The rows of an NA or MA as a SampledData; None when a sample is no number or the rows differ in length.
+
+    A row is what is sampled at one time, as many numbers as there are dimensions; a single row is samples of
+    one dimension.
+    """
+    samples = [[decimal(row.text(number)) for number in range(1, row.component_count + 1)] for row in rows]
+    if not samples or any(None in row or len(row) != len(samples[0]) for row in samples):
         return None
     return {
-        "origin": {"value": Decimal(0)},
+        "origin": {"value": Decimal(0)} | unit,
         "period": Decimal(1),
         "_period": {"extension": [{"url": _ABSENT, "valueCode": "unknown"}]},
-        "dimensions": 1,
-        "data": " ".join(str(number) for number in numbers),
+        "dimensions": len(samples[0]) if len(samples) > 1 else 1,
+        "data": " ".join(str(number) for row in samples for number in row),
     }
 
 

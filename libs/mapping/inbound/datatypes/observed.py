@@ -14,13 +14,15 @@ from libs.mapping.inbound.datatypes.names import name_text
 from libs.mapping.inbound.datatypes.numbers import (
     decimal,
     numeric_range,
+    quantity,
     sampled_data,
     structured_numeric,
 )
-from libs.mapping.inbound.element import Element
+from libs.mapping.inbound.element import Element, element
 
 Reader = Callable[[Context, Value, Segment, Element], Element]
 VALUE = 5  # OBX-5
+UNITS = "urn:ehrconnect:fhir:units"
 
 
 def observed(context: Context, value: Value, kind: str, obx: Segment, unit: Element) -> Element:
@@ -29,7 +31,7 @@ def observed(context: Context, value: Value, kind: str, obx: Segment, unit: Elem
     if reader is not None:
         return reader(context, value, obx, unit)
     if kind:
-        return _as_text(value)
+        return _as_text(value, unit)
     context.warn(obx, 2, "no value type: the value is carried as it looks")
     return (
         _coded(context, value, obx, unit) if value.component_count > 1 else _text(context, value, obx, unit)
@@ -37,19 +39,37 @@ def observed(context: Context, value: Value, kind: str, obx: Segment, unit: Elem
 
 
 def plain(value: Value) -> str:
-    """The components of a value as one text."""
-    parts = (value.text(number).strip() for number in range(1, value.component_count + 1))
+    """The components of a value, and theirs, as one text."""
+    components = (value.part(number) for number in range(1, value.component_count + 1))
+    parts = (
+        component.text(number).strip()
+        for component in components
+        for number in range(1, component.component_count + 1)
+    )
     return " ".join(part for part in parts if part)
 
 
-def _as_text(value: Value) -> Element:
-    text = plain(value)
-    return {"valueString": text} if text else {}
+def _as_text(value: Value, unit: Element) -> Element:
+    return string(plain(value), unit)
 
 
 def _text(context: Context, value: Value, obx: Segment, unit: Element) -> Element:
-    text = value.text(1).strip() if value.component_count == 1 else plain(value)
-    return {"valueString": text} if text else {}
+    return string(value.text(1).strip() if value.component_count == 1 else plain(value), unit)
+
+
+def string(text: str, unit: Element) -> Element:
+    """A valueString; a string has no unit, so that one which is stated (OBX-6) is an extension of it."""
+    if not text:
+        return {}
+    if not unit:
+        return {"valueString": text}
+    stated = {"coding": [element(system=unit.get("system"), code=unit.get("code"))], "text": unit["unit"]}
+    if "code" not in unit:
+        stated.pop("coding")
+    return {
+        "valueString": text,
+        "_valueString": {"extension": [{"url": UNITS, "valueCodeableConcept": stated}]},
+    }
 
 
 def _numeric(context: Context, value: Value, obx: Segment, unit: Element) -> Element:
@@ -57,7 +77,7 @@ def _numeric(context: Context, value: Value, obx: Segment, unit: Element) -> Ele
     if number is not None:
         return {"valueQuantity": {"value": number} | unit}
     context.warn(obx, VALUE, "not a number although OBX-2 says NM: carried as a string")
-    return _as_text(value)
+    return _as_text(value, unit)
 
 
 def _structured(context: Context, value: Value, obx: Segment, unit: Element) -> Element:
@@ -71,7 +91,7 @@ def _coded(context: Context, value: Value, obx: Segment, unit: Element) -> Eleme
 
 def _moment(context: Context, value: Value, obx: Segment, unit: Element) -> Element:
     found = times.date_time_of(context, value.text(1), obx, VALUE)
-    return {"valueDateTime": found} if found else _as_text(value)
+    return {"valueDateTime": found} if found else _as_text(value, unit)
 
 
 def _time(context: Context, value: Value, obx: Segment, unit: Element) -> Element:
@@ -79,16 +99,16 @@ def _time(context: Context, value: Value, obx: Segment, unit: Element) -> Elemen
     if found:
         return {"valueTime": found}
     context.warn(obx, VALUE, "not a time of day although OBX-2 says TM: carried as a string")
-    return _as_text(value)
+    return _as_text(value, unit)
 
 
 def _period(context: Context, value: Value, obx: Segment, unit: Element) -> Element:
     found = times.period(context, value, obx, VALUE)
-    return {"valuePeriod": found} if found else _as_text(value)
+    return {"valuePeriod": found} if found else _as_text(value, unit)
 
 
 def _range(context: Context, value: Value, obx: Segment, unit: Element) -> Element:
-    return numeric_range(value, unit) or _as_text(value)
+    return numeric_range(value, unit) or _as_text(value, unit)
 
 
 def _values_range(context: Context, value: Value, obx: Segment, unit: Element) -> Element:
@@ -96,9 +116,17 @@ def _values_range(context: Context, value: Value, obx: Segment, unit: Element) -
     return {"valueString": "-".join(ends)} if ends else {}
 
 
-def _samples(context: Context, value: Value, obx: Segment, unit: Element) -> Element:
-    found = sampled_data(value)
-    return {"valueSampledData": found} if found else _as_text(value)
+def sampled(obx: Segment, unit: Element) -> Element:
+    """An array of numbers (NA, MA), each repetition one more row of it; empty when it is none."""
+    found = sampled_data(obx.repetitions(VALUE), unit)
+    return {"valueSampledData": found} if found else {}
+
+
+def _amount(context: Context, value: Value, obx: Segment, unit: Element) -> Element:
+    found = quantity(context, value)
+    if found is None:
+        return _as_text(value, unit)
+    return {"valueQuantity": found if "unit" in found else found | unit}
 
 
 def _name(context: Context, value: Value, obx: Segment, unit: Element) -> Element:
@@ -125,6 +153,6 @@ _READERS: dict[str, Reader] = {
     "DR": _period,
     "NR": _range,
     "VR": _values_range,
-    "NA": _samples,
+    "CQ": _amount,
     "XPN": _name,
 }

@@ -3,12 +3,16 @@
 Source: v2-to-FHIR IG 1.0.0, ORU_R01.
 """
 
+from dataclasses import replace
+
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
 from libs.mapping.inbound.order_numbers import Numbers, order_numbers
 from libs.mapping.inbound.parents import link_children
 from libs.mapping.inbound.segments import ctd, ft1, loose, obr, obx, orc, sac, spm, txa
 from libs.mapping.inbound.structure import Order, Patient, Result, own_results
+
+_INFORMATION = frozenset({"QST", "SCI"})  # OBX-29: answers and clinical information, given with the order
 
 
 def oru(group: Patient, context: Context) -> list[Reference]:
@@ -57,6 +61,14 @@ def _report(
             by_specimen[result.specimen.position].append(result)
     for results, specimen in zip(by_specimen.values(), specimens, strict=False):
         obx.observations(results, obx.about_specimen(setting, specimen), context)
+    answers = [
+        observed.by_position[one.obx.position] for one in own if one.obx.text(29).strip() in _INFORMATION
+    ]
+    if request is not None and answers:
+        given = {one["reference"]: one for one in answers}
+        context.describe(request, supportingInfo=list(given.values()))
+        rest = [one for one in observed.references if one["reference"] not in given]
+        observed = replace(observed, references=rest)
     report = obr.diagnostic_report(
         order, numbers, context, about, request=request, specimens=specimens, observed=observed
     )

@@ -5,10 +5,10 @@ The statuses that the guide leaves open, and lines of text as one Observation, b
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from libs.hl7v2.message import Segment
+from libs.hl7v2.message import Segment, Value
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.attachments import encapsulated, pointer
@@ -16,7 +16,7 @@ from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_conc
 from libs.mapping.inbound.datatypes.contacts import addresses
 from libs.mapping.inbound.datatypes.identifiers import ei_identifier
 from libs.mapping.inbound.datatypes.numbers import reference_range, units
-from libs.mapping.inbound.datatypes.observed import VALUE, observed
+from libs.mapping.inbound.datatypes.observed import VALUE, observed, sampled, string
 from libs.mapping.inbound.datatypes.organizations import (
     device_of_ei,
     organization,
@@ -24,13 +24,16 @@ from libs.mapping.inbound.datatypes.organizations import (
 )
 from libs.mapping.inbound.datatypes.practitioners import practitioner_of, practitioners
 from libs.mapping.inbound.datatypes.practitioners import role as role_in
-from libs.mapping.inbound.element import Element, concept, distinct, extension, resource
+from libs.mapping.inbound.element import ALTERNATE_CODES, Element, concept, distinct, extension, resource
+from libs.mapping.inbound.result_lines import LINES, key_of, lines_together, repeated
 from libs.mapping.inbound.segments import role
 from libs.mapping.inbound.segments.nte import notes
 from libs.mapping.inbound.structure import Result
 from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 14, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25, 29, 30, 33})
+FIELDS = frozenset(
+    {1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 14, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25, 29, 30, 31, 32, 33}
+)
 
 STATUS = concept_map("0085", "ObservationResultStatusCodesInterpretation")
 INTERPRETATION = concept_map("0078", "InterpretationCodes")
@@ -40,11 +43,14 @@ ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 ATTACHMENT = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Observation.valueAttachment"
 OBSERVATION_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0936"
 SUB_ID = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Observation.subId"
+SPECIMEN = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Observation.specimen"
 _FHIR = "http://hl7.org/fhir/StructureDefinition/"
 _MEDICAL_DIRECTOR = concept("http://terminology.hl7.org/CodeSystem/v2-0912", "MDIR", "Medical Director")
-_LINES = frozenset({"TX", "FT"})
 _ATTACHED = frozenset({"ED", "RP"})
+_ARRAYS = frozenset({"NA", "MA"})
 _DONE = frozenset({"final", "corrected", "amended"})
+_AS_FHIR = frozenset({"A", "C", "D", "F", "P", "W"})  # codes of OBX-11 that a FHIR status says as exactly
+_DELETED = "D"  # OBX-31, table 0206
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class Setting:
     specimen: Reference | None = None
     request: Reference | None = None
     part_of: Reference | None = None  # the act it was observed in (an immunization)
+    focus: Reference | None = None  # the specimen, where it rather than the patient is observed
     effective: Element = field(default_factory=dict)
     status: str = "unknown"  # where OBX-11 is silent
     category: list[Element] = field(default_factory=list)
@@ -81,7 +88,7 @@ def observations(
     references, attachments = [], []
     by_position: dict[int, Reference] = {}
     groups = lines_together(results)
-    repeated = _repeated(groups)
+    several = repeated(groups)
     written: Counter[tuple[str, ...]] = Counter()
     for group in groups:
         obx = group[0].obx
@@ -89,8 +96,8 @@ def observations(
         attachments += [
             one["valueAttachment"] for one in found.get("extension", ()) if one["url"] == ATTACHMENT
         ]
-        key = _key(obx)
-        key = (*key, *((obx.text(1),) if key in repeated else ()), obx.text(21).strip())
+        key = key_of(obx)
+        key = (*key, *((obx.text(1),) if key in several else ()), obx.text(21).strip())
         if timed:
             key = (*key, obx.text(14))
         written[key] += 1
@@ -103,7 +110,7 @@ def observations(
 
 def about_specimen(setting: Setting, specimen: Reference | None) -> Setting:
     """The setting of an OBX that observes a specimen rather than the patient."""
-    return replace(setting, specimen=specimen, key=(*setting.key, "specimen"))
+    return replace(setting, specimen=specimen, focus=specimen, key=(*setting.key, "specimen"))
 
 
 def observation(group: Sequence[Result], setting: Setting, context: Context) -> Element:
@@ -114,7 +121,7 @@ def observation(group: Sequence[Result], setting: Setting, context: Context) -> 
     code = _code(obx, context)
     unit = units(context, obx, 6)
     value = _value(group, code, unit, context)
-    status = context.code(STATUS, obx.text(11).strip(), obx, 11) or setting.status
+    status = _status(obx, context) or setting.status
     identifier = ei_identifier(context, obx.first(21), "FILL", "observation")
     when = times.date_time(context, obx, 14)
     text = obx.text(7).strip()
@@ -135,6 +142,7 @@ def observation(group: Sequence[Result], setting: Setting, context: Context) -> 
         category=_category(obx, setting),
         code=code,
         subject=setting.patient,
+        focus=[setting.focus] if setting.focus else [],
         encounter=setting.encounter,
         **({"effectiveDateTime": when} if when else setting.effective),
         performer=distinct([*_performers(obx, context), *(one.who for one in parts if one.who)]),
@@ -143,47 +151,15 @@ def observation(group: Sequence[Result], setting: Setting, context: Context) -> 
         note=notes([note for one in group for note in one.notes], context),
         bodySite=_first_of(obx, 20, context),
         method=_first_of(obx, 17, context),
-        specimen=setting.specimen or _specimen(obx, context),
+        specimen=_specimen(obx, setting, context) if obx.raw(33) else setting.specimen,
         device=device or next((found for one in parts for found in one.devices), None),
         referenceRange=[reference_range(text, unit)] if text else [],
     )
-    if reason := _absent_reason(obx, found, value):
+    if (code_ := obx.text(11).strip()) and code_ not in _AS_FHIR and "status" in found:
+        found["_status"] = {"extension": _alternate_code(code_)}
+    if reason := _absent_reason(obx, found, value, context):
         found["dataAbsentReason"] = reason
     return found
-
-
-def lines_together(results: Sequence[Result]) -> list[list[Result]]:
-    """The results, those that are lines of one text together: TX or FT with equal OBX-3 and OBX-4."""
-    groups: list[list[Result]] = []
-    for result in results:
-        obx = result.obx
-        last = groups[-1][0] if groups else None
-        if (
-            last is not None
-            and obx.raw(2) in _LINES
-            and last.obx.raw(2) in _LINES
-            and obx.raw(3) == last.obx.raw(3)
-            and obx.raw(4) == last.obx.raw(4)
-            and result.specimen is last.specimen
-        ):
-            groups[-1].append(result)
-        else:
-            groups.append([result])
-    return groups
-
-
-def _repeated(groups: Iterable[Sequence[Result]]) -> set[tuple[str, ...]]:
-    seen: set[tuple[str, ...]] = set()
-    again: set[tuple[str, ...]] = set()
-    for group in groups:
-        key = _key(group[0].obx)
-        (again if key in seen else seen).add(key)
-    return again
-
-
-def _key(obx: Segment) -> tuple[str, ...]:
-    """What tells an observation from the others of its report: OBX-3 and OBX-4."""
-    return obx.text(3, 3), obx.text(3) or obx.text(3, 2) or obx.text(3, 4), obx.raw(4)
 
 
 def _code(obx: Segment, context: Context) -> Element:
@@ -197,15 +173,16 @@ def _code(obx: Segment, context: Context) -> Element:
 def _value(group: Sequence[Result], code: Element, unit: Element, context: Context) -> Element:
     obx = group[0].obx
     kind = obx.text(2).strip()
-    if kind in _LINES:
+    if kind in LINES:
         lines = [value.text(1) for one in group for value in one.obx.repetitions(VALUE)]
-        text = "\n".join(lines).strip()
-        return {"valueString": text} if text else {}
+        return string("\n".join(lines).strip(), unit)
     values = obx.repetitions(VALUE)
     if not values:
         return {}
     if kind in _ATTACHED:
         return _attached(obx, kind, code, context)
+    if kind in _ARRAYS and (array := sampled(obx, unit)):
+        return array
     if len(values) == 1:
         return observed(context, values[0], kind, obx, unit)
     components = ({"code": code} | observed(context, value, kind, obx, unit) for value in values)
@@ -222,8 +199,22 @@ def _attached(obx: Segment, kind: str, code: Element, context: Context) -> Eleme
     return {"extension": found} if found else {}
 
 
-def _absent_reason(obx: Segment, found: Element, value: Element) -> Element | None:
-    """Why there is no value, for an observation that has none although it is done."""
+def _status(obx: Segment, context: Context) -> str | None:
+    """OBX-11; a result that is deleted (OBX-31) was never meant."""
+    if obx.text(31).strip() == _DELETED:
+        return "entered-in-error"
+    return context.code(STATUS, obx.text(11).strip(), obx, 11)
+
+
+def _alternate_code(code: str) -> list[Element]:
+    stated = {"coding": [{"system": STATUS.source_system, "code": code}]}
+    return extension(ALTERNATE_CODES, valueCodeableConcept=stated)
+
+
+def _absent_reason(obx: Segment, found: Element, value: Element, context: Context) -> Element | None:
+    """Why there is no value: as stated (OBX-32), else of an observation that has none though it is done."""
+    if obx.raw(32) and (stated := codeable_concept(context, obx, 32)) and not value:
+        return stated
     if obx.text(11).strip().upper() == "N" and not value:
         return concept(ABSENT_REASON, "not-asked", "Not Asked")
     if value or found.get("extension") or found["status"] not in _DONE:
@@ -249,11 +240,21 @@ def _performers(obx: Segment, context: Context) -> list[Reference]:
     return found
 
 
-def _specimen(obx: Segment, context: Context) -> Element | None:
-    """OBX-33 (EIP): the specimen by its number, the filler's first."""
-    if not obx.raw(33):
-        return None
-    stated = obx.first(33)
+def _specimen(obx: Segment, setting: Setting, context: Context) -> Element | None:
+    """OBX-33 (EIP): the specimen by its number, else that of the order."""
+    stated = [found for eip in obx.repetitions(33) if (found := specimen_number(eip, context))]
+    if not stated:
+        return setting.specimen
+    number = stated[0]["identifier"]
+    if setting.specimen is not None:
+        known = context.stated(setting.specimen).get("identifier", ())
+        if any(one["value"] == number["value"] for one in known):
+            return setting.specimen
+    return context.known("Specimen", number["system"], number["value"]) or stated[0]
+
+
+def specimen_number(stated: Value, context: Context) -> Element | None:
+    """A reference to a specimen by the number that an EIP has for it, the filler's first."""
     number = ei_identifier(context, stated.part(2), "FGN", "specimen") or ei_identifier(
         context, stated.part(1), "PGN", "specimen-placer"
     )
@@ -277,6 +278,9 @@ def _extensions(obx: Segment, context: Context) -> list[Element]:
         found += extension(_FHIR + "observation-nature-of-abnormal-test", valueCodeableConcept=nature)
     if analysed := times.date_time(context, obx, 19):
         found += extension(_FHIR + "observation-analysis-date-time", valueDateTime=analysed)
+    for stated in obx.repetitions(33)[1:] if obx.raw(33) else ():
+        if specimen := specimen_number(stated, context):
+            found += extension(SPECIMEN, valueReference=specimen)
     if structure := obx.text(30).strip():
         found += extension(
             _FHIR + "observation-structure-type", valueCodeableConcept={"coding": [{"code": structure}]}

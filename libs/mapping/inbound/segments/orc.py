@@ -135,7 +135,7 @@ def requester(orc: Segment | None, person: Reference | None, context: Context) -
 def participants(order: Order, context: Context) -> list[role.Part]:
     """PRT and ROL: who else takes part in the order."""
     stated = (role.part(one, context) for one in order.others if one.name in role.FIELDS)
-    return [one for one in stated if one]
+    return [one for one in stated if one and one.who]
 
 
 def _part(parts: Sequence[role.Part], code: str) -> Reference | None:
