@@ -154,11 +154,6 @@ class Context:
         query = by_identifier(kind, system, value).partition("?")[2]
         return self._add(Entry(resource, f"urn:uuid:{identity}", "POST", kind, if_none_exist=query))
 
-    def known(self, *key: str) -> Reference | None:
-        """A reference to the resource with this key, if the message has stated it so far."""
-        url = self.full_url(*key)
-        return {"reference": url} if url in self._entries else None
-
     def stated(self, reference: Reference) -> Element:
         """A resource of this message."""
         return self._entries[reference["reference"]].resource

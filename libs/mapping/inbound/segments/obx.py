@@ -250,7 +250,7 @@ def _specimen(obx: Segment, setting: Setting, context: Context) -> Element | Non
         known = context.stated(setting.specimen).get("identifier", ())
         if any(one["value"] == number["value"] for one in known):
             return setting.specimen
-    return context.known("Specimen", number["system"], number["value"]) or stated[0]
+    return context.find("Specimen", number["system"], number["value"]) or stated[0]
 
 
 def specimen_number(stated: Value, context: Context) -> Element | None:
