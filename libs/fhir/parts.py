@@ -83,6 +83,8 @@ def _link_type(link: dict[str, Any]) -> str:
 
 def _visit_type(concept: dict[str, Any]) -> str:
     systems = [str(one.get("system", "")) for one in concept.get("coding", ())]
+    if any(system.endswith("data-absent-reason") for system in systems):
+        return "unknown"
     return "patient" if any(system.endswith("v2-0018") for system in systems) else "admission"
 
 

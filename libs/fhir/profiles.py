@@ -6,7 +6,7 @@ are errors. Extensible bindings are not looked at: whether a code of the value s
 can tell. Nor is what a reference points to, beyond its type.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -48,18 +48,9 @@ def conforms(resource: dict[str, Any], profile: str, types: Mapping[str, str] = 
 
 
 def profiles_for(resource: dict[str, Any]) -> list[str]:
-    """The profiles that a resource is a candidate for, by its type and, of several, by code or category."""
-    found = []
-    for url, marks in _by_type().get(resource.get("resourceType", ""), ()):
-        if "code" in marks:
-            fits = _any_coding([resource.get("code")], marks["code"])
-        elif "category" in marks:
-            fits = _any_coding(resource.get("category"), marks["category"])
-        else:
-            fits = not _any_coding(resource.get("category"), marks.get("unless", frozenset()))
-        if fits:
-            found.append(url)
-    return found
+    """The profiles that a resource is a candidate for, by its type and what else marks it (a category)."""
+    found = _by_type().get(resource.get("resourceType", ""), ())
+    return [url for url, marks in found if all(mark(resource) for mark in marks)]
 
 
 def _with_contained(resource: dict[str, Any], types: Mapping[str, str]) -> Mapping[str, str]:
@@ -70,16 +61,28 @@ def _with_contained(resource: dict[str, Any], types: Mapping[str, str]) -> Mappi
     return {**types, **{f"#{one.get('id')}": str(one.get("resourceType")) for one in inner}}
 
 
+Mark = Callable[[dict[str, Any]], bool]
+
+
 @cache
-def _by_type() -> Mapping[str, list[tuple[str, Mapping[str, frozenset[tuple[str, str]]]]]]:
-    found: dict[str, list[tuple[str, Mapping[str, frozenset[tuple[str, str]]]]]] = {}
+def _by_type() -> Mapping[str, list[tuple[str, list[Mark]]]]:
+    found: dict[str, list[tuple[str, list[Mark]]]] = {}
     for url, record in profiles().items():
-        marks = {
-            kind: frozenset((system, code) for system, code in codings)
-            for kind, codings in record.get("marks", {}).items()
-        }
+        marks = [_mark(kind, value) for kind, value in record.get("marks", {}).items()]
         found.setdefault(record["type"], []).append((url, marks))
     return found
+
+
+def _mark(kind: str, value: Any) -> Mark:
+    """What a mark of the table asks: a `code` or `category` of those, no category of those, or an element."""
+    if kind == "has":
+        return lambda resource: value in resource
+    wanted = frozenset((system, code) for system, code in value)
+    if kind == "code":
+        return lambda resource: _any_coding([resource.get("code")], wanted)
+    if kind == "unless":
+        return lambda resource: not _any_coding(resource.get("category"), wanted)
+    return lambda resource: _any_coding(resource.get("category"), wanted)
 
 
 def _any_coding(concepts: Any, wanted: Container[tuple[str, str]]) -> bool:

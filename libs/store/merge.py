@@ -42,7 +42,7 @@ def merge(stored: Resource, stated: Resource, remove: Collection[str], keep: Col
     for name in remove:
         _remove(kind, merged, name, stated)
     for name, value in stated.items():
-        if name in keep and name in stored:
+        if name in keep and (name in stored or name.removeprefix("_") in stored):
             continue
         merged[name] = _merged(kind, name, merged[name], value) if name in merged else value
         if f"_{name}" in merged and f"_{name}" not in stated:

@@ -65,5 +65,6 @@ MARKS: dict[str, dict[str, Any]] = {
     "us-core-smokingstatus": {"code": [[_LOINC, "72166-2"]]},
     "us-core-observation-clinical-result": {"category": [[_OBSERVATION, code] for code in _RESULTS]},
     "us-core-observation-screening-assessment": {"category": [[_OBSERVATION, "survey"]]},
+    "us-core-implantable-device": {"has": "udiCarrier"},
     "us-core-diagnosticreport-note": {"unless": [[_TERMINOLOGY + "v2-0074", "LAB"]]},
 }

@@ -51,8 +51,10 @@ def table(folder: Path) -> Record:
     shared = {record["type"] for record in profiles.values() if record["type"] != "Extension"}
     several = {kind for kind in shared if [p["type"] for p in profiles.values()].count(kind) > 1}
     for url, record in profiles.items():
-        if record["type"] in several:
-            record["marks"] = MARKS.get(url.rpartition("/")[2]) or _marks(record["rule"])
+        if marks := MARKS.get(url.rpartition("/")[2]):
+            record["marks"] = marks
+        elif record["type"] in several:
+            record["marks"] = _marks(record["rule"])
     return {"version": "6.1.0", "profiles": profiles, "codes": CODES}
 
 

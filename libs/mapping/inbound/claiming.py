@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from libs.fhir.bundle import Entry
 from libs.fhir.claims import checked
+from libs.mapping.inbound import us_core
 from libs.mapping.inbound.report import Profiled
 
 _INDEX = re.compile(r"\[\d+\]")
@@ -16,11 +17,15 @@ def claiming(entries: Sequence[Entry], guides: tuple[str, ...]) -> tuple[list[En
 
     Where one updates what is stored, the writer looks again (Entry.claim).
     """
+    entries = us_core.said(entries)
     types = {entry.full_url: entry.resource["resourceType"] for entry in entries}
     account: dict[str, Profiled] = {}
     claimed = []
-    for entry in entries:
-        resource, found = checked(entry.resource, guides, types)
+    for stated in entries:
+        resource, found = checked(stated.resource, guides, types)
+        entry = us_core.with_absent(stated, found)
+        if entry is not stated:
+            resource, found = checked(entry.resource, guides, types)
         for profile, issues in found.items():
             counts = account.setdefault(profile.rpartition("/")[2], Profiled())
             counts.claimed += not issues

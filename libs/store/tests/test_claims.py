@@ -92,6 +92,39 @@ def test_a_message_told_again_makes_no_version(pool: Pool) -> None:
     assert stored(pool, "Patient")["meta"]["versionId"] == "1"
 
 
+UNKNOWN = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+
+
+def visit(pool: Pool, kind: str) -> list[tuple[str, str]]:
+    """The types of the visit after a message that says this of its kind (PV1-4)."""
+    pv1 = segment("PV1", {2: "I", 4: kind, 19: "V1^^^NORTH^VN"})
+    send(pool, "ADT^A08", segment("PID", PID), pv1, config=US)
+    found = stored(pool, "Encounter")
+    assert found["meta"]["profile"] == [US_CORE + "encounter"]
+    return [(one["system"], one["code"]) for concept in found["type"] for one in concept["coding"]]
+
+
+def test_what_is_unknown_gives_way_to_what_is_told_and_never_the_other_way_round(pool: Pool) -> None:
+    emergency = [("http://terminology.hl7.org/CodeSystem/v2-0007", "E")]
+
+    assert visit(pool, "") == [(UNKNOWN, "unknown")]
+    assert visit(pool, "E") == emergency
+    assert visit(pool, "") == emergency
+
+
+def test_an_unknown_name_does_not_stand_beside_a_known_one(pool: Pool) -> None:
+    unnamed = {"resourceType": "Organization", "identifier": [{"system": "s", "value": "1"}]}
+    absent = {"extension": [{"url": "urn:a", "valueCode": "unknown"}]}
+    one = Entry(unnamed, "urn:uuid:1", "PUT", "Organization?identifier=s|1", merge=True)
+
+    write(pool, replace(one, resource=unnamed | {"name": "North"}))
+    write(pool, replace(one, resource=unnamed | {"_name": absent}, keep=("_name",)))
+    assert "_name" not in stored(pool, "Organization")
+
+    write(pool, replace(one, resource=unnamed | {"name": "North Clinic"}))
+    assert stored(pool, "Organization")["name"] == "North Clinic"
+
+
 def patient(config: MappingConfig, elements: dict[str, Any]) -> list[Entry]:
     resource = {"resourceType": "Patient", "identifier": [{"system": "s", "value": "1"}], **elements}
     return [Entry(resource, "urn:uuid:1", "PUT", "Patient?identifier=s|1", merge=True, claim=config.profiles)]

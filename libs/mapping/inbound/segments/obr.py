@@ -26,7 +26,7 @@ FUNCTION = "http://hl7.org/fhir/StructureDefinition/event-performerFunction"
 PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 
 # Sections of table 0074 and the category of what they observe.
-_LABORATORY = frozenset(
+LABORATORY = frozenset(
     {
         "LAB",
         "CH",
@@ -144,7 +144,7 @@ def _observation_status(obr: Segment) -> str:
 
 def _observation_category(obr: Segment) -> list[Element]:
     section = obr.text(24).strip()
-    if section in _LABORATORY:
+    if section in LABORATORY:
         return [concept(CATEGORY, "laboratory", "Laboratory")]
     return [concept(CATEGORY, "imaging", "Imaging")] if section in _IMAGING else []
 

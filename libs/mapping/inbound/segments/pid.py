@@ -81,7 +81,10 @@ RELIGION = concept_map("0006", "Religion")
 YES_NO = concept_map("0136", "YesNoIndicator")
 
 _CDC_RACE = "urn:oid:2.16.840.1.113883.6.238"
-_OMB = frozenset({"1002-5", "2028-9", "2054-5", "2076-8", "2106-3", "2131-1", "2135-2", "2186-5"})
+_OMB = {
+    "race": frozenset({"1002-5", "2028-9", "2054-5", "2076-8", "2106-3", "2131-1"}),
+    "ethnicity": frozenset({"2135-2", "2186-5"}),
+}
 _CDC_CODE = re.compile(r"\d{4}-\d$")
 
 
@@ -273,7 +276,7 @@ def _us_core(pid: Segment, context: Context) -> list[Element]:
     found = []
     for field, name in ((10, "race"), (22, "ethnicity")):
         codes = codeable_concepts(context, pid, field, table="0005" if field == 10 else "0189")
-        if parts := [part for code in codes for part in _category(code)]:
+        if parts := [part for code in codes for part in _category(code, name)]:
             texts = [words(code) for code in codes]
             parts.append({"url": "text", "valueString": "; ".join(texts)})
             found.append({"url": _US_CORE + name, "extension": parts})
@@ -283,10 +286,10 @@ def _us_core(pid: Segment, context: Context) -> list[Element]:
     return found
 
 
-def _category(code: Element) -> list[Element]:
+def _category(code: Element, name: str) -> list[Element]:
     return [
         {
-            "url": "ombCategory" if one["code"] in _OMB else "detailed",
+            "url": "ombCategory" if one["code"] in _OMB[name] else "detailed",
             "valueCoding": element(system=_CDC_RACE, code=one["code"], display=one.get("display")),
         }
         for one in code.get("coding", ())[:1]
