@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from infra.local.environment import LocalSettings
 from libs.embedded.process import free_port
 
 START_WITHIN = 120.0  # seconds
-_PORTS = ("EHR_MLLP_PORT", "EHR_MLLPS_PORT", "EHR_GATEWAY_HTTP_PORT", "EHR_FHIR_PORT", "EHR_TRANSFORMER_PORT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,9 @@ def running(longest_pause: float = 30.0) -> Iterator[System]:
     `longest_pause`: seconds before what was killed several times is restarted, at most.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("EHR_")}
-    environment |= {name: str(free_port()) for name in _PORTS} | {"DEMO": "0"}
+    environment |= {name: str(free_port()) for name in LocalSettings.model_construct().ports()} | {
+        "DEMO": "0"
+    }
     with TemporaryDirectory(prefix="ehrconnect-") as folder:
         home = Path(folder) / "run"
         output = Path(folder) / "output"

@@ -14,7 +14,7 @@ import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
 from infra.local import demo, folder, servers
-from infra.local.credentials import api_key
+from infra.local.credentials import credentials
 from infra.local.environment import LocalSettings, facts, service_environment
 from infra.local.leftovers import stop_leftovers
 from infra.local.ports import require_free
@@ -65,13 +65,13 @@ def run(settings: LocalSettings, home: Path, longest_pause: float, *, show: bool
         database_url = servers.database_url(settings, home, supervisor)
         redis_url = servers.redis_url(settings, home, supervisor)
         upgrade(database_url)
-        key = api_key(home, database_url, settings.default_organization or "default")
+        let_in = credentials(home, database_url, settings.default_organization or "default")
 
         environment = service_environment(settings, home, database_url, redis_url)
         supervisor.start([Service(kind, settings, home, environment) for kind in SERVICES])
-        told = facts(settings, database_url, redis_url, key)
+        told = facts(settings, database_url, redis_url, let_in)
         if show and settings.default_organization:
-            demo.show(settings, key, say)
+            demo.show(settings, let_in.api_key, say)
         write(_summary(told, home))
         supervisor.watch(lambda pids: folder.write_env(home, {**told, "EHR_PIDS": pids}))
     finally:
@@ -98,10 +98,13 @@ def _summary(told: Mapping[str, str], home: Path) -> str:
     HL7 v2 over HTTP       {told["EHR_HL7_HTTP"]}
     FHIR R4                {told["EHR_FHIR"]}
     API key                {told["EHR_API_KEY"]}
+    Console                {told["EHR_CONSOLE"]}/api
+    User and password      {told["EHR_CONSOLE_USER"]} {told["EHR_CONSOLE_PASSWORD"]}
     Logs, for scripts      {home}/log, {home}/env
 
     .venv/bin/ehrconnect send FILE --to {told["EHR_MLLP"]}
     curl -H 'Authorization: Bearer {told["EHR_API_KEY"]}' '{told["EHR_FHIR"]}/Patient?_count=3'
+    curl -u '{told["EHR_CONSOLE_USER"]}:{told["EHR_CONSOLE_PASSWORD"]}' '{told["EHR_CONSOLE"]}/api/messages'
 """
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from infra.local.certificate import self_signed
+from infra.local.credentials import Credentials
 from libs.settings import Port, ServiceSettings
 
 
@@ -17,6 +18,7 @@ class LocalSettings(ServiceSettings):
     mllps_key: Path | None = None
     gateway_http_port: Port = 2580
     fhir_port: Port = 8000
+    console_port: Port = 8080
     transformer_port: Port = 9101
     # "": messages of unknown senders are refused
     default_organization: str = Field("default", pattern=r"^([a-z0-9][a-z0-9-]{0,62})?$")
@@ -35,11 +37,15 @@ class LocalSettings(ServiceSettings):
             "EHR_MLLPS_PORT": self.mllps_port,
             "EHR_GATEWAY_HTTP_PORT": self.gateway_http_port,
             "EHR_FHIR_PORT": self.fhir_port,
+            "EHR_CONSOLE_PORT": self.console_port,
             "EHR_TRANSFORMER_PORT": self.transformer_port,
         }
 
     def fhir(self) -> str:
         return f"http://{self.host}:{self.fhir_port}/fhir/R4"
+
+    def console(self) -> str:
+        return f"http://{self.host}:{self.console_port}"
 
 
 def service_environment(
@@ -59,14 +65,19 @@ def service_environment(
     }
 
 
-def facts(settings: LocalSettings, database_url: str, redis_url: str, key: str) -> Mapping[str, str]:
+def facts(
+    settings: LocalSettings, database_url: str, redis_url: str, credentials: Credentials
+) -> Mapping[str, str]:
     """What `.run/env` says, but for the processes."""
     return {
         "EHR_MLLP": f"{settings.host}:{settings.mllp_port}",
         "EHR_MLLPS": f"{settings.host}:{settings.mllps_port}",
         "EHR_HL7_HTTP": f"http://{settings.host}:{settings.gateway_http_port}/hl7",
         "EHR_FHIR": settings.fhir(),
-        "EHR_API_KEY": key,
+        "EHR_CONSOLE": settings.console(),
+        "EHR_API_KEY": credentials.api_key,
+        "EHR_CONSOLE_USER": credentials.console_user,
+        "EHR_CONSOLE_PASSWORD": credentials.console_password,
         "EHR_DATABASE_URL": database_url,
         "EHR_REDIS_URL": redis_url,
     }

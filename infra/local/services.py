@@ -25,6 +25,7 @@ SERVICES = (
     Kind("mllp-gateway", "services.mllp_gateway", "EHR_GATEWAY_HTTP_PORT"),
     Kind("transformer", "services.transformer", "EHR_TRANSFORMER_PORT"),
     Kind("fhir-api", "services.fhir_api", "EHR_FHIR_PORT"),
+    Kind("console", "services.console", "EHR_CONSOLE_PORT"),
 )
 
 

@@ -82,5 +82,5 @@ def test_a_stranger_with_a_recycled_pid_is_left_alone(tmp_path: Path) -> None:
 
 
 def _settings(**ports: int) -> LocalSettings:
-    names = ("mllp_port", "mllps_port", "gateway_http_port", "fhir_port", "transformer_port")
+    names = (name.removeprefix("EHR_").lower() for name in LocalSettings.model_construct().ports())
     return LocalSettings.model_validate({**{name: free_port() for name in names}, **ports})

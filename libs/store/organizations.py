@@ -57,6 +57,14 @@ def organizations(connection: Connection[Any]) -> list[Organization]:
         return cursor.execute("SELECT id, name, created_at FROM list_organizations()").fetchall()
 
 
+def own_organization(connection: Connection[Any], org: str) -> Organization | None:
+    """The organization itself; None when it is not there."""
+    with connection.cursor(row_factory=class_row(Organization)) as cursor:
+        return cursor.execute(
+            "SELECT org_id AS id, name, created_at FROM organization WHERE org_id = %s", (org,)
+        ).fetchone()
+
+
 def create_client(connection: Connection[Any], org: str, name: str) -> str:
     """The key of a new API client. It is not kept and cannot be shown again."""
     key = KEY_PREFIX + secrets.token_urlsafe(32)

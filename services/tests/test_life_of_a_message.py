@@ -12,6 +12,7 @@ import pytest
 
 from libs.hl7v2.mllp import END, frame
 from loadtests.system import System, running
+from services.console.tests.command import ehrconnect
 
 ADMISSION = "\r".join(
     [
@@ -45,6 +46,12 @@ def fhir(system: System, path: str) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {told['EHR_API_KEY']}"}
     body: dict[str, Any] = httpx.get(f"{told['EHR_FHIR']}/{path}", headers=headers, timeout=10).json()
     return body
+
+
+def console(system: System, path: str) -> httpx.Response:
+    told = system.told()
+    user = told["EHR_CONSOLE_USER"], told["EHR_CONSOLE_PASSWORD"]
+    return httpx.get(f"{told['EHR_CONSOLE']}/api/{path}", auth=user, timeout=10)
 
 
 def log(system: System, service: str) -> str:
@@ -90,7 +97,9 @@ def test_one_id_follows_the_message_through_the_logs_and_no_log_holds_its_conten
     exchange(system, ADMISSION)
     wait_until(lambda: patients(system))
 
-    logs = {service: log(system, service) for service in ("mllp-gateway", "transformer", "fhir-api")}
+    logs = {
+        service: log(system, service) for service in ("mllp-gateway", "transformer", "fhir-api", "console")
+    }
 
     lines = [json.loads(line) for log in logs.values() for line in log.splitlines()]
     [transformed] = [line for line in lines if line["event"] == "message transformed"]
@@ -98,3 +107,21 @@ def test_one_id_follows_the_message_through_the_logs_and_no_log_holds_its_conten
     assert seen == {"mllp-gateway", "transformer"}
     for secret in ("Quellwasser", "Rosalinde", "L4711", "Birkenweg"):
         assert not any(secret in log for log in logs.values())
+
+
+def test_its_conversion_report_is_shown_by_the_console_and_by_the_command(system: System) -> None:
+    sent = ADMISSION.replace(b"LIFE-1", b"LIFE-2").replace(b"|W3^12^A|", b"|W3^12^A|||X|")
+    exchange(system, sent + b"\rZXX|1|nobody reads this")
+    wait_until(lambda: console(system, "messages?control_id=LIFE-2").json()["messages"])
+    [message] = console(system, "messages?control_id=LIFE-2").json()["messages"]
+
+    shown = console(system, f"messages/{message['id']}").json()
+    settings = {name: value for name, value in system.told().items() if name.startswith("EHR_")}
+    command = ehrconnect("message", "show", message["id"], "--json", settings=settings)
+
+    assert shown["report"]["segments"]["unused"] == ["ZXX[5]"]
+    assert {resource.partition("/")[0] for resource in shown["resources"]} >= {"Patient", "Encounter"}
+    for resource in shown["resources"]:
+        assert fhir(system, resource)["id"] == resource.partition("/")[2]
+    assert json.loads(command.out)["report"] == shown["report"]
+    assert console(system, f"messages/{message['id']}/raw").content == sent + b"\rZXX|1|nobody reads this"
