@@ -6,7 +6,7 @@ A reference is hl7apy's: (`leaf` or `sequence`, parts, data type, name, table, l
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 from libs.hl7v2.finding import Finding
@@ -21,10 +21,16 @@ _FORMATS = {
         re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,4})?)?)?([+-]\d{4})?", re.ASCII),
         "a time (HH[MM[SS[.SSSS]]][+/-ZZZZ])",
     ),
+    "TN": (
+        re.compile(r"(\d\d\s)?(\(\d+\))?\d+-?\d+.*", re.ASCII | re.DOTALL),
+        "a telephone number ([NN] [(999)]999-9999[X99999][B99999][C text])",
+    ),
 }
 # Sites add to the tables of IS as they need, and to these two by rules (HL7nnnn, 99zzz, L).
 _OPEN = ("HL70301", "HL70396")
 _TIMES = ("DTM", "TS")
+# Types whose values have no parts. What is of a varying or a withdrawn type may have any.
+_PRIMITIVE = frozenset(["DT", "DTM", "FT", "GTS", "ID", "IS", "NM", "SI", "SNM", "ST", "TM", "TN", "TX"])
 
 
 def check_fields(message: Message, version: str) -> list[Finding]:
@@ -40,7 +46,7 @@ def check_fields(message: Message, version: str) -> list[Finding]:
             reference = load_reference(segment.name, "Segment", version)
         except ChildNotFound:
             continue
-        if reference[0] == "sequence":
+        if reference[0] == "sequence" and len(reference) > 1:  # hl7apy has some without fields
             findings += _Fields(segment, f"{segment.name}^{seen[segment.name]}", version).check(reference[1])
     return findings
 
@@ -54,23 +60,24 @@ class _Fields:
         self._version = version
 
     def check(self, references: Any) -> Iterator[Finding]:
-        last = 0
-        for name, reference, (least, most), _ in references:
-            last = int(name.rpartition("_")[2])
-            if last > 2 or self._segment.name not in HEADERS:
-                yield from self._field(last, reference, least, most)
-        extra = self._segment.field_count - last
-        if extra > 0:
-            location = f"{self._location}^{last + 1}"
-            yield Finding("W", "102", location, f"{extra} fields more than version {self._version} has")
+        known = _by_number(references)
+        first = 3 if self._segment.name in HEADERS else 1
+        for number, (reference, (least, most)) in known.items():
+            if number >= first:
+                yield from self._field(number, reference, least, most)
+        for number in range(first, self._segment.field_count + 1):
+            if number not in known and self._segment.state(number) is not State.ABSENT:
+                text = f"version {self._version} has no such field"
+                yield Finding("E", "102", f"{self._location}^{number}", text)
+                return
 
     def _field(self, number: int, reference: Any, least: int, most: int) -> Iterator[Finding]:
         location = f"{self._location}^{number}"
         label = _label(reference)
         state = self._segment.state(number)
-        if state is not State.VALUED:
-            if least > 0:
-                yield Finding("E", "101", location, f"{label} is required")
+        if state is not State.VALUED and least > 0:
+            yield Finding("E", "101", location, f"{label} is required")
+        if state is State.ABSENT:
             return
         repetitions = self._segment.raw(number).split(self._segment.delimiters.repetition)
         if 0 <= most < len(repetitions):
@@ -97,23 +104,26 @@ class _Fields:
 
     def _value(self, value: Value, location: str, reference: Any, label: str) -> Iterator[Finding]:
         kind, parts, data_type = reference[:3]
-        if kind != "sequence":
+        if kind != "sequence" or not parts:
+            if data_type in _PRIMITIVE:
+                yield from _unknown_parts(value, {1}, location, data_type, label)
             yield from self._leaf(value.text(), location, reference, label)
             return
-        if value.component_count > len(parts):
-            text = f"{label} has {value.component_count} components, {data_type} has {len(parts)}"
-            yield Finding("W", "102", f"{location}^{len(parts) + 1}", text)
-        for number, (_, part, (least, _), _) in enumerate(parts, 1):
+        known = _by_number(parts)
+        yield from _unknown_parts(value, known, location, data_type, label)
+        for number, (part, (least, most)) in known.items():
             component = value.part(number)
             place, name = f"{location}^{number}", f"{label}, {_label(part)}"
-            if component:
+            if component and most == 0:
+                yield Finding("E", "102", place, f"{name} is withdrawn in version {self._version}")
+            elif component:
                 actual = ("leaf", None, "DTM", *part[3:]) if data_type == "TS" and number == 1 else part
                 yield from self._value(component, place, actual, name)
             elif least > 0:
                 yield Finding("E", "101", place, f"{name} is required")
 
     def _leaf(self, text: str, location: str, reference: Any, label: str) -> Iterator[Finding]:
-        _, _, data_type, _, table, length = reference
+        data_type, table, length = reference[2], reference[-2], reference[-1]
         expected = _format(text, data_type)
         if expected:
             yield Finding("E", "102", location, f"{label} is not {expected}")
@@ -122,6 +132,27 @@ class _Fields:
         if table and not _in_table(text, table, self._version):
             severity = "I" if data_type == "IS" or table in _OPEN else "W"
             yield Finding(severity, "103", location, f"{label} is not in table {table.removeprefix('HL7')}")
+
+
+def _by_number(references: Any) -> dict[int, tuple[Any, tuple[int, int]]]:
+    """Parts by their numbers, which their names have: those that were withdrawn may be left out."""
+    return {
+        int(name.rpartition("_")[2]): (reference, cardinality)
+        for name, reference, cardinality, _ in references
+    }
+
+
+def _unknown_parts(
+    value: Value, known: Container[int], location: str, data_type: str, label: str
+) -> Iterator[Finding]:
+    """The first component that the type of a value does not have; of a primitive also a subcomponent."""
+    parts = value.parts()
+    for number, part in enumerate(parts, 1):
+        if number not in known and (part or part.is_null):
+            yield Finding("E", "102", f"{location}^{number}", f"{label}: {data_type} has no such component")
+            return
+    if data_type in _PRIMITIVE and len(parts[0].parts()) > 1:
+        yield from _unknown_parts(parts[0], known, f"{location}^1", data_type, label)
 
 
 def _format(text: str, data_type: str) -> str:
@@ -148,4 +179,4 @@ def _in_table(text: str, table: str, version: str) -> bool:
 
 def _label(reference: Any) -> str:
     """The name of the element, as the standard has it: `date/time of birth`."""
-    return str(reference[3] or "the value").lower().replace("_", " ")
+    return str(reference[-3] or "the value").lower().replace("_", " ")

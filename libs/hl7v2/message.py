@@ -211,6 +211,12 @@ class Value:
         """That component as a value of its own."""
         return Value(self._part(component), self._delimiters, max(self._level, min(self._level + 1, _LEAF)))
 
+    def parts(self) -> list[Value]:
+        """All components, each as a value of its own; those that say nothing too."""
+        if self._level >= _LEAF:
+            return [self]
+        return [Value(raw, self._delimiters, self._level + 1) for raw in self.raw.split(self._separator)]
+
     def _part(self, component: int) -> str:
         if self._level < _LEAF:
             return _nth(self.raw, self._separator, component)

@@ -1,4 +1,7 @@
+from importlib import import_module
+
 import pytest
+from hl7apy import SUPPORTED_LIBRARIES, load_library
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,9 +71,13 @@ def test_segments_are_checked_against_the_structure(segments: list[str], expecte
         pytest.param("PID|1||42||Smith" + "|" * 19 + "Q", [("W", "103", "PID-24")], id="HL7 table"),
         pytest.param("PID|1||42~^^^^^^^x||Smith", [("E", "102", "PID-3[2].8")], id="date in a repetition"),
         pytest.param(
-            "PID|1||42||Smith" + "|" * 35 + "x", [("W", "102", "PID-40")], id="more fields than known"
+            "PID|1||42||Smith" + "|" * 35 + "x", [("E", "102", "PID-40")], id="more fields than known"
         ),
-        pytest.param("PID|1||42^^^H&1&ISO&x||Smith", [("W", "102", "PID-3.4.4")], id="more parts than known"),
+        pytest.param("PID|1||42^^^H&1&ISO&x||Smith", [("E", "102", "PID-3.4.4")], id="more parts than known"),
+        pytest.param("PID|1||42||Smith|||F^M", [("E", "102", "PID-8.2")], id="parts of what has none"),
+        pytest.param("PID|1||42||Smith|||F&M", [("E", "102", "PID-8.1.2")], id="parts of parts"),
+        pytest.param("PID|1||42&x||Smith", [("E", "102", "PID-3.1.2")], id="parts of a component"),
+        pytest.param("PID|1||42^^^^^^^^^^^^||Smith&&|||F^&" + "|" * 60, [], id="empty parts at the end"),
     ],
 )
 def test_fields_are_checked_against_the_version(pid: str, expected: list[object]) -> None:
@@ -123,6 +130,42 @@ def test_an_unknown_message_type_is_said_so_and_its_fields_still_checked() -> No
         ("W", "200", "MSH-9"), ("W", "103", "MSH-9.1"), ("W", "103", "MSH-9.2"), ("W", "103", "MSH-9.3"),
         ("E", "101", "PID-3"), ("E", "101", "PID-5"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("version", sorted(SUPPORTED_LIBRARIES))
+def test_every_definition_can_be_used(version: str) -> None:
+    """Also the few that hl7apy has in a form of their own."""
+    library = load_library(version)
+    names = {
+        part: list(vars(import_module(f"{library.__name__}.{part.lower()}"))[part])
+        for part in ("MESSAGES", "SEGMENTS")
+    }
+    types = vars(import_module(f"{library.__name__}.datatypes"))["DATATYPES_STRUCTS"]
+    fields = "|".join(["1^2&3"] * 60)
+
+    for structure in names["MESSAGES"]:
+        assert isinstance(findings(MSH.format(f"{structure[:3]}^{structure[4:]}^{structure}", version)), list)
+    for segment in names["SEGMENTS"]:
+        assert findings(MSH.format("ADT^A01", version), f"{segment}|{fields}")
+    for data_type in types:
+        assert findings(MSH.format("ORU^R01", version), f"OBX|1|{data_type}|||{'a&b^' * 20}")
+
+
+@pytest.mark.parametrize(
+    ("version", "segment", "expected"),
+    [
+        pytest.param("2.6", "NK1|1||||^PRN", [], id="XTN of v2.6 has no first component"),
+        pytest.param("2.6", "NK1|1||||555", [("E", "102", "NK1-5.1")], id="which was withdrawn"),
+        pytest.param("2.8", "EVN|A01|20240102", [("E", "102", "EVN-1")], id="EVN-1 was withdrawn, too"),
+        pytest.param("2.7", "NK1|1||||555^^PH", [("E", "102", "NK1-5.1")], id="withdrawn, and still listed"),
+        pytest.param("2.3", "NK1|1|A^B|||555-1234", [], id="telephone number"),
+        pytest.param("2.2", "NK1|1|A^B|||none", [("E", "102", "NK1-5")], id="no telephone number"),
+    ],
+)
+def test_what_a_version_has_differently(version: str, segment: str, expected: list[object]) -> None:
+    found = findings(MSH.format("ADT^A01", version), segment)
+
+    assert [one for one in found if one[0] == "E" and one[2].startswith(f"{segment[:3]}-")] == expected
 
 
 def test_what_is_not_hl7_is_refused() -> None:

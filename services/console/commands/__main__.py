@@ -10,6 +10,7 @@ from services.console.commands.output import CommandError
 
 COMMANDS = {
     "convert": "turn HL7 v2 files into FHIR bundles; needs no running service",
+    "validate": "whether HL7 v2 and FHIR files are as the standards have them; needs no running service",
     "send": "send HL7 v2 files over MLLP and count the answers",
     "listen": "receive HL7 v2 over MLLP and acknowledge it, to test senders",
     "message": "the messages that were received, and what became of each",
