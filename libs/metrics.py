@@ -67,6 +67,9 @@ LANE_STALLED = Counter(
 DEAD_LETTERS = Gauge(
     "dead_letters", "Dead letters that wait for an operator", ["queue_name"], multiprocess_mode="mostrecent"
 )
+REPOINTINGS = Gauge(
+    "repointings", "Merges and moves that references have yet to follow", multiprocess_mode="mostrecent"
+)
 
 FHIR_OPERATIONS = Counter(
     "fhir_operations_total", "FHIR interactions, by outcome", ["operation", "resource_type", "status"]

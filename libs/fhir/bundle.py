@@ -9,6 +9,8 @@ MERGE = "urn:ehrconnect:fhir:entry-merge"
 REMOVE = "urn:ehrconnect:fhir:entry-remove"
 KEEP = "urn:ehrconnect:fhir:entry-keep"
 CLAIM = "urn:ehrconnect:fhir:entry-claim"
+OTHERWISE = "urn:ehrconnect:fhir:entry-otherwise"
+MOVED = "urn:ehrconnect:fhir:entry-moved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Entry:
     claim: tuple[
         str, ...
     ] = ()  # guides: what is stored then claims the profiles of theirs that it conforms to
+    otherwise: str | None = None  # query that names the resource where that of `url` names none
+    moved: bool = False  # an Account or Encounter that takes what refers to it along to its new patient
 
 
 def transaction(entries: Iterable[Entry]) -> dict[str, Any]:
@@ -56,4 +60,7 @@ def _extensions(entry: Entry) -> list[dict[str, Any]]:
     merge = [{"url": MERGE, "valueBoolean": True}] if entry.merge else []
     removed = [{"url": REMOVE, "valueCode": element} for element in entry.remove]
     kept = [{"url": KEEP, "valueCode": element} for element in entry.keep]
-    return merge + removed + kept + [{"url": CLAIM, "valueCode": guide} for guide in entry.claim]
+    claimed = [{"url": CLAIM, "valueCode": guide} for guide in entry.claim]
+    otherwise = [{"url": OTHERWISE, "valueString": entry.otherwise}] if entry.otherwise else []
+    moved = [{"url": MOVED, "valueBoolean": True}] if entry.moved else []
+    return merge + removed + kept + claimed + otherwise + moved

@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
 
@@ -58,11 +58,14 @@ def connect(url: str) -> Redis:
     )
 
 
-def run_worker(redis: Redis, queues: Sequence[str], stop: Stop) -> None:
+def run_worker(
+    redis: Redis, queues: Sequence[str], stop: Stop, chore: Callable[[], float] | None = None
+) -> None:
     """Drain the lanes of `queues`, the first queue first, until SIGTERM, SIGINT or `stop`.
 
     `redis` is a client as `connect` makes it. The service's jobs look at the same `stop`, so that the one
     at work ends after its batch. To be called in the main thread: signals end it and its jobs' time.
+    `chore` is what is to be done between jobs; it says after how many seconds it wants to be called again.
     """
 
     def request(signum: int, frame: FrameType | None) -> None:
@@ -70,13 +73,15 @@ def run_worker(redis: Redis, queues: Sequence[str], stop: Stop) -> None:
 
     signal.signal(signal.SIGTERM, request)
     signal.signal(signal.SIGINT, request)
-    LaneWorker(redis, queues, stop).work_until_stopped()
+    LaneWorker(redis, queues, stop, chore).work_until_stopped()
 
 
 class LaneWorker(SimpleWorker):
     """Takes one job after the other in this process, and sweeps the lanes of its queues in between."""
 
-    def __init__(self, redis: Redis, queues: Sequence[str], stop: Stop) -> None:
+    def __init__(
+        self, redis: Redis, queues: Sequence[str], stop: Stop, chore: Callable[[], float] | None = None
+    ) -> None:
         super().__init__(
             list(queues),
             connection=redis,
@@ -85,7 +90,9 @@ class LaneWorker(SimpleWorker):
             prepare_for_work=False,
         )
         self._stop = stop
-        self._next_sweep = 0.0  # monotonic seconds
+        self._chore = chore
+        self._next_chore = 0.0  # monotonic seconds
+        self._next_sweep = 0.0
         self._next_heartbeat = 0.0
 
     @property
@@ -117,6 +124,8 @@ class LaneWorker(SimpleWorker):
         if now >= self._next_heartbeat:
             self._next_heartbeat = now + HEARTBEAT_EVERY
             self._appear()
+        if self._chore is not None and now >= self._next_chore:
+            self._next_chore = now + self._chore()
 
     def _appear(self) -> None:
         """Show this worker in `rq info`, also after Redis has forgotten it."""

@@ -5,6 +5,7 @@ from libs.models.layer import MappingLayer
 from libs.models.message import DeadLetter, Message
 from libs.models.organization import ApiClient, Organization
 from libs.models.outbound import Delivery, Destination
+from libs.models.repointing import Repointing
 from libs.models.resource import Resource, Version
 from libs.models.search import DateValue, Identifier, IndexRow, NumberValue, Strings
 from libs.models.user import ConsoleUser
@@ -23,6 +24,7 @@ __all__ = [
     "Message",
     "NumberValue",
     "Organization",
+    "Repointing",
     "Resource",
     "Strings",
     "Version",

@@ -14,13 +14,20 @@ from uuid import UUID
 from libs.fhir.bundle import Entry
 from libs.fhir.claims import claims, profiles_of, with_claims, without_claims
 from libs.fhir.json import dumps, loads
+from libs.store.followers import Follow, patients_of
 from libs.store.identity import Identifier, NotWritable, id_in, identifiers
 from libs.store.merge import Resource, amended, dropped, merge, same
-from libs.store.merged import may_be_replaced, replaced_by, states_replacement, without_links_to
+from libs.store.merged import (
+    MERGEABLE,
+    Place,
+    may_be_replaced,
+    states_replacement,
+    successor_in,
+    without_references_to_itself,
+)
 from libs.store.request import Request, fingerprint, resolved
 
 Outcome = Literal["created", "updated", "unchanged"]
-Place = tuple[str, str]  # type, id
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +79,13 @@ class Batch:
         owners: dict[Identifier, str],
         states: Iterable[State],
         if_match: Mapping[Place, int],
+        heirs: Mapping[Place, Place] | None = None,
     ) -> None:
+        """`heirs`: in whose place what stands, of resources that are not among the `states`."""
         self.owners = owners  # identifier -> id of the resource it names
+        self.follows: set[Follow] = set()  # references that have to follow what the batch did
+        self.moving: set[Place] = set()  # what entries say that it has moved
+        self._heirs = heirs or {}
         self._stored_owners = dict(owners)
         self._released: set[tuple[Identifier, str]] = set()
         self._now = now
@@ -92,30 +104,52 @@ class Batch:
 
     def bodies(self) -> dict[Place, Resource]:
         """The resources as the batch has left them, without what the server adds."""
-        return {place: _stored_body(state) for place, state in self._states.items() if state.exists}
+        return {place: body_of(state) for place, state in self._states.items() if state.exists}
 
     def claim(self, place: Place) -> tuple[str, ...]:
         """The guides whose profiles the resource is to claim where it conforms."""
         return self._states[place].claim
 
-    def amend(self, place: Place, before: Resource, after: Resource, claim: Sequence[str] = ()) -> bool:
+    def amend(
+        self,
+        place: Place,
+        before: Resource,
+        after: Resource,
+        claim: Sequence[str] = (),
+        *,
+        moved: bool = False,
+    ) -> bool:
         """Make of a resource what makes `after` another than `before`; whether something of it was left.
 
         A resource that is stored no more stays away; it is new where `before` does not know it either.
-        What it claims is neither's to say but follows from what it then is (`claim`: see Entry).
+        What it claims is neither's to say but follows from what it then is (`claim`: see Entry). `moved`:
+        what refers to it follows it to another patient.
         """
         state = self._at(*place)
         if not state.exists and (before or state.stored_version):
             return True
-        stored = _stored_body(state) if state.exists else {}
+        stored = body_of(state) if state.exists else {}
         body, left = amended(*map(without_claims, (stored, before, after)))
         others = [one for one in claims(stored) if one not in claims(before)]
         body = with_claims(body, claim, also=others)
         if not same(stored, body):
-            self._supersede(state, body)
-            state.entry_hash = 0  # no entry says it as it is now
-            self._name(state, stored, body)
+            self._change(state, stored, body)
+            self._follow(state, stored, body, moved=moved, replaced=not states_replacement(stored))
         return left
+
+    def put(self, place: Place, body: Resource) -> bool:
+        """Make `body` of a resource that exists; whether that is another than it was."""
+        state = self._at(*place)
+        stored = body_of(state)
+        if same(stored, body):
+            return False
+        self._change(state, stored, body)
+        return True
+
+    def _change(self, state: State, stored: Resource, body: Resource) -> None:
+        self._supersede(state, body)
+        state.entry_hash = 0  # no entry says it as it is now
+        self._name(state, stored, body)
 
     def own(self, owners: Mapping[Identifier, str]) -> None:
         """Let identifiers that name nothing name the resources that are there."""
@@ -152,6 +186,8 @@ class Batch:
         if target.id is not None:
             return self._at(target.type, target.id)
         owner = self.owners.get(target.identifier) if target.identifier else None
+        if owner is None and target.otherwise:
+            owner = self.owners.get(target.otherwise)
         if owner is not None:
             named = self._at(target.type, owner)
             return named if states_replacement(request.entry.resource) else self._survivor(named)
@@ -161,7 +197,9 @@ class Batch:
         return state
 
     def _survivor(self, state: State) -> State:
-        """The patient that `state` was merged into, and that one in turn; else `state`."""
+        """What stands in the place of `state`, or in the place of that in turn; else `state`."""
+        if (heir := self._heirs.get((state.type, state.id))) is not None:
+            return self._at(*heir)
         passed = {state.id}
         while (place := successor(state)) is not None and place[1] not in passed:
             other = self._states.get(place)
@@ -193,13 +231,16 @@ class Batch:
         if existed and entry_hash == state.entry_hash:  # to say a thing twice is to say it once
             return self._written(state, "unchanged")
         stated = _body(loads(text) if request.linked else entry.resource)
-        if existed and entry.merge and "link" in stated and state.type == "Patient":
-            links = without_links_to(f"Patient/{state.id}", stated)
-            if states_replacement(stated) and not states_replacement(links):
+        replaced = False
+        if entry.merge and state.type in MERGEABLE and ("link" in stated or "extension" in stated):
+            replaced = states_replacement(stated)
+            stated = without_references_to_itself(f"{state.type}/{state.id}", stated)
+            if replaced and not states_replacement(stated):
                 return self._written(state, "unchanged")  # the two are one already
-            stated = links
-        before = _stored_body(state) if existed else {}
+        before = body_of(state) if existed else {}
         body = _merged(before, stated, entry) if existed and entry.merge else stated
+        if replaced or entry.moved:
+            self._follow(state, before, body, moved=entry.moved, replaced=replaced)
         if existed and same(before, body):
             return self._written(state, "unchanged")
         self._supersede(state, body)
@@ -209,12 +250,26 @@ class Batch:
             return self._written(state, "created")
         return self._written(state, "updated", dropped(before, body))
 
+    def _follow(self, state: State, before: Resource, body: Resource, *, moved: bool, replaced: bool) -> None:
+        """Note which references have to follow the resource: into the survivor, or to another patient."""
+        place = f"{state.type}/{state.id}"
+        if replaced and before and states_replacement(body):
+            self.follows.add(Follow(place, place))
+        if moved:
+            self.moving.add((state.type, state.id))
+            left = patients_of(before) - patients_of(body)
+            self.follows |= {Follow(place, f"Patient/{patient}") for patient in left}
+
     def _place_of(self, condition: Identifier) -> str | None:
         owner = self.owners.get(condition)
-        state = self._states.get((condition[0], owner)) if owner else None
-        if state is not None:
-            owner = self._survivor(state).id
-        return f"{condition[0]}/{owner}" if owner else None
+        if owner is None:
+            return None
+        place = (condition[0], owner)
+        if (state := self._states.get(place)) is not None:
+            place = (state.type, self._survivor(state).id)
+        else:
+            place = self._heirs.get(place, place)
+        return f"{place[0]}/{place[1]}"
 
     def _supersede(self, state: State, body: Resource) -> None:
         """Make `body` the next version of the resource."""
@@ -244,8 +299,8 @@ class Batch:
 
 
 def successor(state: State) -> Place | None:
-    """The patient that this one was merged into."""
-    return replaced_by(_stored_body(state)) if may_be_replaced(state.type, state.content) else None
+    """The resource that stands in its place."""
+    return successor_in(body_of(state)) if may_be_replaced(state.type, state.content) else None
 
 
 class VersionMismatch(NotWritable):
@@ -258,7 +313,8 @@ def new_id() -> str:
     return str(UUID(int=value & ~(0b11 << 62) | 0b10 << 62))
 
 
-def _stored_body(state: State) -> Resource:
+def body_of(state: State) -> Resource:
+    """The resource without what the server adds to it: id, versionId, lastUpdated."""
     if state.body is None:
         state.body = _body(loads(state.content))
     return state.body

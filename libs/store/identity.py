@@ -30,6 +30,7 @@ class Target:
     type: str
     id: str | None = None
     identifier: Identifier | None = None
+    otherwise: Identifier | None = None  # where `identifier` names nothing
     only_if_none: bool = False  # a conditional create: what exists stays as it is
 
 
@@ -44,7 +45,8 @@ def target(entry: Entry) -> Target:
             return Target(kind)
         return Target(kind, identifier=condition_of(kind, condition), only_if_none=True)
     if "?" in entry.url:
-        return Target(kind, identifier=condition_of(kind, entry.url.partition("?")[2]))
+        otherwise = condition_of(kind, entry.otherwise) if entry.otherwise else None
+        return Target(kind, identifier=condition_of(kind, entry.url.partition("?")[2]), otherwise=otherwise)
     if not slash or not _ID.fullmatch(resource_id):
         raise NotWritable(f"{kind}: an id is 1 to 64 of the characters A-Z a-z 0-9 - .")
     return Target(kind, id=resource_id)

@@ -1,49 +1,62 @@
-"""Patients that were merged into others: what is said of them later is said of the survivor.
+"""Resources in whose place another stands: what is said of them later is said of the survivor.
 
-Source: FHIR R4, Patient.link, `replaced-by`; HL7 v2.5.1 chapter 3, 3.6.2.1 (merge).
+Patients (A40), accounts (A41) and visits (A42) are merged, and stay. Source: FHIR R4, Patient.link,
+`replaced-by`; HL7 v2.5.1 chapter 3, 3.6.2.1 (merge). See libs.fhir.replacement.
 """
 
-from typing import Any
+from collections.abc import Callable
 
+from libs.fhir.reference import parse_reference
+from libs.fhir.replacement import REPLACED_BY, replaced_by
 from libs.store.merge import Resource
 
-_REPLACED = b'"replaced-by"'  # looked for in the JSON before it is read: hardly any patient has it
+Place = tuple[str, str]  # type, id
+
+MERGEABLE = frozenset({"Patient", "Account", "Encounter"})
+_MARK = b'replaced-by"'  # looked for in the JSON before it is read: hardly any resource has it
 
 
 def may_be_replaced(kind: str, content: bytes) -> bool:
     """Whether it is worth reading the resource to know."""
-    return kind == "Patient" and _REPLACED in content
+    return kind in MERGEABLE and _MARK in content
 
 
-def replaced_by(patient: Resource) -> tuple[str, str] | None:
-    """Type and id of the patient that it was merged into last; None when it was not."""
-    places = [
-        str(link.get("other", {}).get("reference", "")).split("/")
-        for link in _links(patient)
-        if link.get("type") == "replaced-by"
-    ]
-    return (
-        ("Patient", places[-1][1]) if places and places[-1][0] == "Patient" and len(places[-1]) == 2 else None
-    )
+def successor_in(resource: Resource) -> Place | None:
+    """The resource that stands in its place; None when it stands itself."""
+    literal = parse_reference(replaced_by(resource) or "")
+    if literal is None or literal.base or literal.type != resource["resourceType"]:
+        return None
+    return literal.type, literal.id
 
 
 def states_replacement(entry: Resource) -> bool:
-    """Whether it says of a patient that another has replaced it."""
-    return entry["resourceType"] == "Patient" and any(
-        link.get("type") == "replaced-by" for link in _links(entry)
-    )
+    """Whether it says that another resource has taken its place."""
+    return replaced_by(entry) is not None
 
 
-def without_links_to(place: str, patient: Resource) -> Resource:
-    """The patient without links to itself, as they come of a merge of two that are one already."""
-    links = _links(patient)
-    others = [link for link in links if link.get("other", {}).get("reference") != place]
-    if len(others) == len(links):
-        return patient
-    rest = {name: value for name, value in patient.items() if name != "link"}
-    return rest | {"link": others} if others else rest
+def without_references_to_itself(place: str, resource: Resource) -> Resource:
+    """What is stated without links to itself, as they come of a merge of two that are one already."""
+    if resource["resourceType"] == "Patient":
+        return _without(resource, "link", lambda link: _points_to(place, link.get("other")))
+    if resource["resourceType"] in MERGEABLE:
+        return _without(
+            resource,
+            "extension",
+            lambda one: one.get("url") == REPLACED_BY and _points_to(place, one.get("valueReference")),
+        )
+    return resource
 
 
-def _links(patient: Resource) -> list[dict[str, Any]]:
-    links = patient.get("link")
-    return [link for link in links if isinstance(link, dict)] if isinstance(links, list) else []
+def _points_to(place: str, reference: object) -> bool:
+    return isinstance(reference, dict) and reference.get("reference") == place
+
+
+def _without(resource: Resource, name: str, is_gone: Callable[[Resource], bool]) -> Resource:
+    stated = resource.get(name)
+    if not isinstance(stated, list):
+        return resource
+    rest = [one for one in stated if not (isinstance(one, dict) and is_gone(one))]
+    if len(rest) == len(stated):
+        return resource
+    others = {key: value for key, value in resource.items() if key != name}
+    return others | {name: rest} if rest else others

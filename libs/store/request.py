@@ -29,7 +29,8 @@ class Request:
     def wanted(self) -> set[Identifier]:
         """The identifiers whose owners have to be known."""
         wanted = identifiers(self.entry.resource) | set(self.conditions)
-        return wanted | {self.target.identifier} if self.target.identifier else wanted
+        named = {one for one in (self.target.identifier, self.target.otherwise) if one}
+        return wanted | named if named else wanted
 
 
 def read(entry: Entry, target: Target) -> Request:

@@ -11,9 +11,11 @@ from typing import Any
 
 from psycopg import Connection
 
-from libs.store.batch import Place, State
+from libs.store.batch import State
 from libs.store.engine import Conflict
+from libs.store.followers import Follow
 from libs.store.identity import Identifier
+from libs.store.merged import Place
 
 
 def fetch(connection: Connection[Any], org: str, places: Collection[Place]) -> list[State]:
@@ -135,6 +137,17 @@ def unname(connection: Connection[Any], org: str, unnamed: Iterable[tuple[Identi
                 " WHERE org_id = %s AND type = %s AND system = %s AND value = %s AND id = %s",
                 rows,
             )
+
+
+def let_follow(connection: Connection[Any], org: str, follows: Iterable[Follow]) -> None:
+    """Let references be looked for that have to follow, from the beginning if they are looked for already."""
+    if rows := sorted((one.about, one.was) for one in follows):
+        connection.execute(
+            "INSERT INTO repointing (org_id, about, was) SELECT %b, * FROM unnest(%b::text[], %b::text[])"
+            " ON CONFLICT (org_id, about, was) DO UPDATE"
+            " SET due_at = excluded.due_at, after = 0, overlapping = NULL, tries = 0",
+            (org, *columns(rows, 2)),
+        )
 
 
 def columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:

@@ -6,7 +6,7 @@ changes has been changed since. If it has, Conflict is raised and the caller doe
 `engine.attempt`). So resources that every message mentions and none changes are never locked.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,13 +14,14 @@ from psycopg import Connection
 
 from libs.fhir.bundle import Entry
 from libs.store import identity, index_rows, rows
-from libs.store.batch import Batch, Place, State, Written, successor
+from libs.store.batch import Batch, State, Written, successor
 from libs.store.engine import translated
 from libs.store.heirs import name_heirs
-from libs.store.merged import replaced_by
+from libs.store.merge import Resource
+from libs.store.merged import MERGEABLE, Place, successor_in
 from libs.store.request import Request, read
 
-__all__ = ["Written", "amend", "apply"]
+__all__ = ["Place", "Written", "amend", "apply", "change", "survivors"]
 
 
 def apply(
@@ -71,7 +72,8 @@ def amend(
 
     Both are carried out in thought, beginning with nothing. Where a stored element still is what `before`
     makes, it becomes what `after` makes; where it is not, somebody else has said it, and it stays. How many
-    resources have such elements. Raises Conflict, NotWritable as `apply` does.
+    resources have such elements. What is said of a resource that was merged is said of the survivor, whenever
+    the merge was. Raises Conflict, NotWritable as `apply` does.
     """
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
     both = [
@@ -81,21 +83,63 @@ def amend(
     with translated():
         wanted = {i for requests in both for one in requests for r in one for i in r.wanted}
         owners = identity.find(connection, org, wanted)
-        old, new = (_in_thought(requests, owners, now) for requests in both)
+        named = {(kind, owner) for (kind, _, _), owner in owners.items() if kind in MERGEABLE}
+        heirs = survivors(connection, org, named)
+        old, new = (_in_thought(requests, owners, heirs, now) for requests in both)
         then, today = old.bodies(), new.bodies()
         batch = Batch(now, owners, rows.fetch(connection, org, then.keys() | today.keys()), {})
+        moved = new.moving - old.moving
         left = sum(
-            batch.amend(place, then.get(place, {}), body, new.claim(place)) for place, body in today.items()
+            batch.amend(place, then.get(place, {}), body, new.claim(place), moved=place in moved)
+            for place, body in today.items()
         )
         batch.own(new.owners)
         _save(connection, org, batch, now)
     return left
 
 
+def change(
+    connection: Connection[Any],
+    org: str,
+    places: Collection[Place],
+    changed: Callable[[Resource], Resource],
+    now: datetime,
+) -> dict[Place, Resource]:
+    """Make of each resource what `changed` makes of it; those that became another, as they are now.
+
+    Raises Conflict.
+    """
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    with translated():
+        batch = Batch(now, {}, rows.fetch(connection, org, places), {})
+        found = {place: changed(body) for place, body in batch.bodies().items()}
+        written = {place: body for place, body in found.items() if batch.put(place, body)}
+        _save(connection, org, batch, now)
+    return written
+
+
+def survivors(connection: Connection[Any], org: str, places: Collection[Place]) -> dict[Place, Place]:
+    """What stands in the place of each, in the end; one that stands itself is not in it."""
+    states = _with_survivors(connection, org, rows.fetch(connection, org, places))
+    stored = {(one.type, one.id) for one in states}
+    next_of = {(one.type, one.id): heir for one in states if (heir := successor(one)) in stored}
+    found = {}
+    for place in places:
+        passed = [place]
+        while (heir := next_of.get(passed[-1])) is not None and heir not in passed:
+            passed.append(heir)
+        if len(passed) > 1:
+            found[place] = passed[-1]
+    return found
+
+
 def _in_thought(
-    requests: Sequence[Sequence[Request]], owners: Mapping[identity.Identifier, str], now: datetime
+    requests: Sequence[Sequence[Request]],
+    owners: Mapping[identity.Identifier, str],
+    heirs: Mapping[Place, Place],
+    now: datetime,
 ) -> Batch:
-    batch = Batch(now, dict(owners), [], {})
+    batch = Batch(now, dict(owners), [], {}, heirs)
     for one in requests:
         batch.apply(one)
     return batch
@@ -110,16 +154,18 @@ def _places(requests: Sequence[Sequence[Request]], owners: Mapping[identity.Iden
         for candidate in (target.id, owner, identity.id_in(request.entry.full_url)):
             if candidate is not None:
                 places.add((target.type, candidate))
-        for identifier in request.conditions:  # a patient may have been merged
-            if identifier[0] == "Patient" and identifier in owners:
-                places.add(("Patient", owners[identifier]))
-        if target.type == "Patient" and (place := replaced_by(request.entry.resource)) is not None:
+        if target.otherwise and target.otherwise in owners:
+            places.add((target.type, owners[target.otherwise]))
+        for identifier in request.conditions:  # what it names may have been merged
+            if identifier[0] in MERGEABLE and identifier in owners:
+                places.add((identifier[0], owners[identifier]))
+        if target.type in MERGEABLE and (place := successor_in(request.entry.resource)) is not None:
             places.add(place)
     return places
 
 
 def _with_survivors(connection: Connection[Any], org: str, states: list[State]) -> list[State]:
-    """The states, and those of the patients that some of them were merged into."""
+    """The states, and those of what some of them were merged into."""
     known = {(state.type, state.id) for state in states}
     new = states
     while merged := {place for state in new if (place := successor(state)) is not None} - known:
@@ -130,6 +176,8 @@ def _with_survivors(connection: Connection[Any], org: str, states: list[State]) 
 
 
 def _save(connection: Connection[Any], org: str, batch: Batch, now: datetime) -> None:
+    # First, so that whoever works on the same has let go of it before this locks a resource.
+    rows.let_follow(connection, org, batch.follows)
     changes = batch.changes()
     if not changes:
         return

@@ -9,7 +9,8 @@ from libs.health import Check
 from libs.lanes.depth import publish_depths
 from libs.lanes.worker import connect
 from libs.log import get_logger
-from libs.metrics import DEAD_LETTERS
+from libs.metrics import DEAD_LETTERS, REPOINTINGS
+from libs.store import repointing
 from libs.store.engine import open_pool, translated
 from libs.store.messages import open_dead_letters
 from services.transformer.pool import Pool
@@ -41,6 +42,7 @@ class Gauges:
     def _publish_dead_letters(self) -> None:
         with translated(), self._pool.connection() as connection:
             letters = open_dead_letters(connection)
+            REPOINTINGS.set(repointing.count(connection))
         for queue in self._queues_with_letters | letters.keys():
             DEAD_LETTERS.labels(queue).set(letters.get(queue, 0))
         self._queues_with_letters |= letters.keys()

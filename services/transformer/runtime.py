@@ -8,6 +8,7 @@ from libs.lanes.worker import Stop, connect
 from libs.store.engine import open_pool
 from services.transformer.configurations import Configurations
 from services.transformer.pipeline import Pipeline
+from services.transformer.repointing import Repointing
 from services.transformer.retransformation import Retransformation
 from services.transformer.settings import Settings
 
@@ -17,6 +18,7 @@ class Runtime:
     redis: Redis
     pipeline: Pipeline
     retransformation: Retransformation
+    repointing: Repointing
     stop: Stop
 
 
@@ -24,10 +26,12 @@ def build(settings: Settings) -> Runtime:
     """The parts of a worker, inside out."""
     pool = open_pool(settings.database_url.get_secret_value(), settings.database_pool)
     redis = connect(settings.redis_url.get_secret_value())
+    stop = Stop()
     configurations = Configurations(settings.default_timezone or None)
     return Runtime(
         redis=redis,
         pipeline=Pipeline(pool, configurations, redis),
         retransformation=Retransformation(pool, configurations, redis),
-        stop=Stop(),
+        repointing=Repointing(pool, stop),
+        stop=stop,
     )

@@ -21,7 +21,7 @@ def main() -> None:
     jobs.RUNTIME.set(runtime)
     threading.Thread(target=_end_with_the_pool, daemon=True).start()
     _collect_less()
-    run_worker(runtime.redis, TRANSFORMER_QUEUES, runtime.stop)
+    run_worker(runtime.redis, TRANSFORMER_QUEUES, runtime.stop, runtime.repointing)
 
 
 def _collect_less() -> None:

@@ -117,11 +117,15 @@ class Context:
         remove: Iterable[str] = (),
         keep: Iterable[str] = (),
         merge: bool = True,
+        otherwise: Element | None = None,
+        moved: bool = False,
     ) -> Reference:
         """Write the resource: under its business identifier, else under an id derived from `key`.
 
         With `merge` the stored resource keeps the elements that are absent here, but for those in
-        `remove`; the elements in `keep` are only for a resource that is new.
+        `remove`; the elements in `keep` are only for a resource that is new. `otherwise` is the identifier
+        that finds it where `identifier` finds nothing. What is `moved` takes what refers to it along to its
+        new patient.
         """
         kind: str = resource["resourceType"]
         if identifier is not None:
@@ -143,6 +147,8 @@ class Context:
                 merge=merge,
                 remove=tuple(remove),
                 keep=tuple(keep),
+                otherwise=_query(kind, otherwise),
+                moved=moved,
             )
         )
 
@@ -187,6 +193,12 @@ class Context:
     def entries(self) -> list[Entry]:
         """The resources, in the order in which they came up."""
         return list(self._entries.values())
+
+
+def _query(kind: str, identifier: Element | None) -> str | None:
+    if identifier is None:
+        return None
+    return by_identifier(kind, identifier["system"], identifier["value"]).partition("?")[2]
 
 
 def removed(segment: Segment, elements: Mapping[int, Sequence[str]], resource: Element) -> list[str]:

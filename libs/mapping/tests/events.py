@@ -107,7 +107,7 @@ EVENTS: list[tuple[str, list[str], str]] = [
     ("ADT^A41", [PID, OLD], f"{PATIENT_ONLY} Account:inactive"),
     ("ADT^A42", [PID, OLD, PV1], f"{ADMITTED} Encounter:entered-in-error"),
     ("ADT^A43", [PID, OLD], "Patient"),
-    ("ADT^A44", [PID, OLD], f"{PATIENT_ONLY} Account:active"),
+    ("ADT^A44", [PID, OLD], PATIENT_ONLY),
     ("ADT^A45", [PID, OLD, PV1], ADMITTED),
     ("ADT^A46", [PID, OLD], "Patient"),
     ("ADT^A47", [PID, OLD], "Patient"),

@@ -24,7 +24,7 @@ from libs.store.destinations import (
     remove_destination,
 )
 from libs.store.engine import Pool, open_pool, transaction
-from libs.store.messages import UnknownLetter
+from libs.store.messages import LetterClosed, UnknownLetter
 from libs.store.organizations import create_organization
 from libs.store.tests.test_messages import A, apply
 
@@ -117,7 +117,7 @@ def test_a_dead_delivery_is_a_dead_letter_that_can_be_sent_again(pool: Pool) -> 
     with transaction(pool, "default") as connection:
         assert messages.replay(connection, "default", letter_id) == (due.lane, due.to_wire())
     assert first(pool) == Delivery(due.delivery_id, A.message_id, "A1", b"MSH|1", 0)
-    with transaction(pool, "default") as connection, pytest.raises(UnknownLetter):
+    with transaction(pool, "default") as connection, pytest.raises(LetterClosed):
         messages.replay(connection, "default", letter_id)
 
 

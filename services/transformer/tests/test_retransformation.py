@@ -352,3 +352,49 @@ def test_messages_that_come_in_while_others_are_transformed_again_have_the_last_
     transformer.again(first)
     [(_, patient)] = transformer.patients()
     assert (patient["name"][0]["family"], patient["extension"][0]["valueString"]) == ("Name30", "W3")
+
+
+def test_a_message_about_a_patient_that_was_merged_meanwhile_is_the_survivors(
+    transformer: Transformer,
+) -> None:
+    about_old = update(1, "PV1|1|I|||||||||||||||||V1^^^NORTH^VN", "ZPI|W3", patient="P2")
+    transformer.receive(about_old, update(2, family="Roe"))
+    transformer.receive(update(3, "MRG|P2^^^NORTH^MR", family="Roe", event="A40"))
+    transformer.save(WARD)
+
+    transformer.again(about_old)
+
+    patients = {patient["identifier"][0]["value"]: patient for _, patient in transformer.patients()}
+    assert patients["P1"]["extension"] == [{"url": "https://x.example/ward", "valueString": "W3"}]
+    assert "extension" not in patients["P2"]
+    assert (patients["P1"]["name"][0]["family"], patients["P2"]["active"]) == ("Roe", False)
+
+
+def test_a_resource_that_a_newer_layer_makes_of_an_old_message_is_the_survivors(
+    transformer: Transformer,
+) -> None:
+    transformer.save(PARK)
+    parked = update(2, "AL1|1|DA|^Latex", sex="D", patient="P2")
+    transformer.receive(update(1, patient="P2"), parked, update(3))
+    transformer.receive(update(4, "MRG|P2^^^NORTH^MR", event="A40"))
+    transformer.save(PARK + D_IS_OTHER)
+
+    transformer.again(parked)
+
+    survivor = next(p["id"] for _, p in transformer.patients() if p["active"])
+    [(content,)] = transformer.rows("SELECT content FROM fhir_resource WHERE type = 'AllergyIntolerance'")
+    assert orjson.loads(content)["patient"] == {"reference": f"Patient/{survivor}"}
+
+
+def test_a_merge_that_was_parked_is_followed_by_references_once_it_is_applied(
+    transformer: Transformer,
+) -> None:
+    transformer.save(PARK)
+    parked = update(3, "MRG|P2^^^NORTH^MR", sex="D", event="A40")
+    transformer.receive(update(1), update(2, patient="P2"), parked)
+    transformer.save(PARK + D_IS_OTHER)
+
+    transformer.again(parked)
+
+    old = next(p["id"] for _, p in transformer.patients() if not p.get("active", True))
+    assert transformer.rows("SELECT about, was FROM repointing") == [(f"Patient/{old}", f"Patient/{old}")]

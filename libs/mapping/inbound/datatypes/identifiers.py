@@ -128,10 +128,18 @@ def national_identifier(context: Context, number: str) -> Element | None:
     return {"type": concept(TYPE_SYSTEM, kind), "system": national_system(context, number), "value": number}
 
 
-def national_system(context: Context, number: str = "") -> str:
-    """The system of a social security number; of those of the jurisdiction, when no number is given."""
-    if _is_us(context) and (not number or _NINE_DIGITS.match(number)):
-        return US_SSN
+def national_system(context: Context, number: str) -> str:
+    """The system of a social security number."""
+    return US_SSN if _is_us(context) and _NINE_DIGITS.match(number) else _local_national_system(context)
+
+
+def national_nulls(context: Context) -> list[str]:
+    """What is removed when a social security number is: it may be one of either kind."""
+    systems = [US_SSN] if _is_us(context) else []
+    return [f"identifier:{system}" for system in (*systems, _local_national_system(context))]
+
+
+def _local_national_system(context: Context) -> str:
     return context.local("national-id", context.config.jurisdiction)
 
 

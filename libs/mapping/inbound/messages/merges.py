@@ -6,8 +6,9 @@ A48, A49: account numbers changed; A50, A51: visit numbers changed; A24, A37: pa
 Source: HL7 v2.5.1 chapter 3, 3.3 and 3.6; the v2-to-FHIR guide has no maps.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from libs.fhir.replacement import replacement
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.element import Element, resource
@@ -19,12 +20,17 @@ Merge = Callable[[Patient, Context], list[Reference]]
 
 
 def merge_patients(group: Patient, context: Context) -> list[Reference]:
-    """The survivor (PID) stays, those of MRG become inactive and point to it."""
+    """The survivor (PID) stays, those of MRG become inactive and point to it.
+
+    The survivor is found by their numbers too, as ones that are not to be used any more.
+    """
     about = subject(group, context)
     merged = [gone for one in group.all("MRG") if (gone := mrg.merged_patient(one, context, about.patient))]
     if merged:
         links = [{"other": gone, "type": "replaces"} for gone in merged]
+        prior = [number for gone in merged for number in context.stated(gone)["identifier"]]
         context.describe(about.patient, active=True, link=links)
+        _add_old(about.patient, prior, context)
     return [*about.focus(), *merged]
 
 
@@ -34,11 +40,20 @@ def merge_accounts(group: Patient, context: Context) -> list[Reference]:
     surviving = _account(group, context, about)
     for one in group.all("MRG"):
         number = mrg.prior_account(one, context)
-        if number is None:
-            context.warn(one, 3, "no prior account number: nothing is merged")
-            continue
-        gone = resource("Account", identifier=[mrg.old(number)], status="inactive", partOf=surviving)
-        context.put(gone, number)
+        if number is None or surviving is None:
+            context.warn(one, 3, "the prior or the surviving account number is missing: nothing is merged")
+        elif _is(surviving, "Account", number, context):
+            context.warn(one, 3, "the prior account number is the surviving one: nothing is merged")
+        else:
+            gone = resource(
+                "Account",
+                identifier=[mrg.old(number)],
+                status="inactive",
+                partOf=surviving,
+                extension=replacement(surviving),
+            )
+            context.put(gone, number)
+            _add_old(surviving, [number], context)
     return [*about.focus(), *([surviving] if surviving else [])]
 
 
@@ -53,38 +68,52 @@ def merge_visits(group: Patient, context: Context) -> list[Reference]:
     about = subject(group, context)
     for one in group.all("MRG"):
         number = mrg.prior_visit(one, context)
-        if number is None:
-            context.warn(one, 5, "no prior visit number: nothing is merged")
-            continue
-        gone = _encounter(about, number, "entered-in-error", partOf=about.encounter)
-        context.put(gone, number)
+        if number is None or about.encounter is None:
+            context.warn(one, 5, "the prior or the surviving visit number is missing: nothing is merged")
+        elif _is(about.encounter, "Encounter", number, context):
+            context.warn(one, 5, "the prior visit number is the surviving one: nothing is merged")
+        else:
+            gone = _encounter(about.patient, mrg.old(number), "entered-in-error")
+            gone |= {"partOf": about.encounter, "extension": replacement(about.encounter)}
+            context.put(gone, number, keep=("class",))
+            _add_old(about.encounter, [number], context)
     return about.focus()
 
 
 def move_accounts(group: Patient, context: Context) -> list[Reference]:
-    """A44 (and A43 for the patient's numbers): the account of MRG-3 belongs to the patient of PID now."""
-    about = subject(group, context)
-    for one in group.all("MRG"):
-        number = mrg.prior_account(one, context)
-        if number is not None:
-            moved = resource("Account", identifier=[number], status="active", subject=[about.patient])
-            context.put(moved, number, keep=("status",))
-        else:
+    """A44: the account of MRG-3 belongs to the patient of PID now, and has the number of PID-18."""
+    patient = person(group, context)
+    moved = []
+    for one, identification in _with_pid(group):
+        prior, number = mrg.prior_account(one, context), pid.account_number(identification, context)
+        if prior is None:
             context.warn(one, 3, "no prior account number: nothing is moved")
-    return about.focus()
+            continue
+        identifiers = mrg.with_old([number], [prior]) if number else [prior]
+        account = resource("Account", identifier=identifiers, status="active", subject=[patient])
+        moved.append(context.put(account, prior, keep=("status",), otherwise=number, moved=True))
+    return [patient, *moved]
 
 
 def move_visits(group: Patient, context: Context) -> list[Reference]:
-    """A45: the visits of PV1-19, else of MRG-5, belong to the patient of PID now."""
-    about = subject(group, context)
-    if group.first("PV1") is None:
-        for one in group.all("MRG"):
-            if (number := mrg.prior_visit(one, context)) is not None:
-                context.put(_encounter(about, number, "unknown"), number, keep=("status", "class"))
-    else:
-        for one in group.all("MRG"):
-            mrg.prior_visit(one, context)
-    return about.focus()
+    """A45: the visits of MRG-5 belong to the patient of PID now, and have the numbers of PV1-19."""
+    patient = person(group, context)
+    account = _account(group, context, Subject(patient, None))
+    moved = []
+    for merge, stated in _merges_with_visits(group):
+        prior = mrg.prior_visit(merge, context) if merge is not None else None
+        visit = _stated_visit(stated, group, context, patient, account) if stated is not None else None
+        numbers = visit.get("identifier", []) if visit else []
+        known_as = prior or (numbers[0] if numbers else None)
+        if known_as is None:
+            context.warn(merge or group.segments[0], 5, "no visit number: nothing is moved")
+            continue
+        visit = visit or _encounter(patient, known_as, "unknown")
+        visit["identifier"] = mrg.with_old(numbers, [prior] if prior else []) if numbers else [known_as]
+        keep = ("status",) if stated is not None and stated.text(2) else ("status", "class")
+        new = numbers[0] if numbers else None
+        moved.append(context.put(visit, known_as, keep=keep, otherwise=new, moved=True))
+    return [patient, *moved]
 
 
 def change_patient_identifiers(group: Patient, context: Context) -> list[Reference]:
@@ -103,27 +132,26 @@ def change_account_number(group: Patient, context: Context) -> list[Reference]:
         if prior is None or number is None:
             context.warn(one, 3, "the prior or the new account number is missing: nothing is changed")
             continue
-        identifiers = [number, mrg.old(prior)]
+        identifiers = mrg.with_old([number], [prior])
         renumbered = resource("Account", identifier=identifiers, status="active", subject=[patient])
-        context.put(renumbered, prior, keep=("status",))
+        context.put(renumbered, prior, keep=("status",), otherwise=number)
     return [patient]
 
 
 def change_visit_number(group: Patient, context: Context) -> list[Reference]:
     """A50, A51: the visit known by MRG-5 (MRG-6) has the number of PV1-19 (PV1-50) from now on."""
     patient = person(group, context)
-    about = Subject(patient, None)
     for one in group.all("MRG"):
-        prior = mrg.prior_visit(one, context)
+        prior = mrg.prior_visit(one, context, alternate=context.event == "A51")
         stated = group.first("PV1")
         numbers = pv1.identifiers(stated, context) if stated is not None else []
         if prior is None or not numbers or stated is None:
             context.warn(one, 5, "the prior or the new visit number is missing: nothing is changed")
             continue
         context.use(stated, frozenset({1, 2, 19, 50}))
-        renumbered = _encounter(about, numbers[0], "unknown")
-        renumbered["identifier"] = [*numbers, mrg.old(prior)]
-        context.put(renumbered, prior, keep=("status", "class"))
+        renumbered = _encounter(patient, numbers[0], "unknown")
+        renumbered["identifier"] = mrg.with_old(numbers, [prior])
+        context.put(renumbered, prior, keep=("status", "class"), otherwise=numbers[0])
     return [patient]
 
 
@@ -161,15 +189,41 @@ def _account(group: Patient, context: Context, about: Subject) -> Reference | No
     return pid.account(identification, context, about.patient) if identification is not None else None
 
 
-def _encounter(about: Subject, number: Element, status: str, **more: Reference | None) -> Element:
+def _is(reference: Reference, kind: str, number: Element, context: Context) -> bool:
+    """Whether the number is that of the resource."""
+    return context.full_url(kind, number["system"], number["value"]) == reference["reference"]
+
+
+def _add_old(survivor: Reference, prior: Iterable[Element], context: Context) -> None:
+    """Let the survivor be found by numbers that are not to be used any more."""
+    stated = context.stated(survivor)
+    stated["identifier"] = mrg.with_old(stated.get("identifier", []), prior)
+
+
+def _encounter(patient: Reference, number: Element, status: str) -> Element:
     return resource(
-        "Encounter",
-        identifier=[number],
-        status=status,
-        class_=pv1.UNKNOWN_CLASS,
-        subject=about.patient,
-        **more,
+        "Encounter", identifier=[number], status=status, class_=pv1.UNKNOWN_CLASS, subject=patient
     )
+
+
+def _stated_visit(
+    stated: Segment, group: Patient, context: Context, patient: Reference, account: Reference | None
+) -> Element:
+    _, key = pv1.identity(stated, group.first("PID"), context, patient["reference"])
+    return pv1.encounter(stated, None, context, patient, account=account, key=key)
+
+
+def _merges_with_visits(group: Patient) -> list[tuple[Segment | None, Segment | None]]:
+    """Each MRG with the PV1 that follows it, either of which may be missing."""
+    pairs: list[tuple[Segment | None, Segment | None]] = []
+    for one in group.segments:
+        if one.name == "MRG":
+            pairs.append((one, None))
+        elif one.name == "PV1" and pairs and pairs[-1][1] is None:
+            pairs[-1] = (pairs[-1][0], one)
+        elif one.name == "PV1":
+            pairs.append((None, one))
+    return pairs
 
 
 def _with_pid(group: Patient) -> list[tuple[Segment, Segment]]:

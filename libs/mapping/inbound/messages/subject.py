@@ -15,6 +15,7 @@ from libs.mapping.inbound.segments import (
     gt1,
     iam,
     in1,
+    mrg,
     nk1,
     pd1,
     pid,
@@ -141,7 +142,8 @@ def person(
 ) -> Reference:
     """Write the Patient of PID, PD1, NK1, DB1 and the roles that follow the PID.
 
-    `known_as` is the identifier that finds the patient when it is another than those of the PID.
+    `known_as` is the identifier that finds the patient when it is another than those of the PID, and
+    `more_identifiers` those that are not to be used any more.
     """
     identification = next(one for one in group.segments if one.name == "PID")
     demographics, kin = group.first("PD1"), group.all("NK1")
@@ -161,9 +163,11 @@ def person(
     contacts = [contact for one in kin if (contact := nk1.contact(one, context))]
     if contacts:
         found["contact"] = contacts
-    identifier = known_as or pid.identity(found, context)
+    identifier = stated = pid.identity(found, context)
+    if known_as:
+        identifier = known_as
     if more_identifiers:
-        found["identifier"] = [*found.get("identifier", []), *more_identifiers]
+        found["identifier"] = mrg.with_old(found.get("identifier", []), more_identifiers)
     if context.event == "A29":  # delete person information
         found["active"] = False
     if identifier is None:
@@ -179,6 +183,7 @@ def person(
             *pid.nulls(identification, found, context),
             *(gone for one in group.all("IN2") for gone in in1.insured_nulls(one, context)),
         ],
+        otherwise=stated if known_as else None,
     )
 
 

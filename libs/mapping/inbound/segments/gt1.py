@@ -9,7 +9,7 @@ from libs.mapping.inbound.context import Context, Reference, removed
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
-from libs.mapping.inbound.datatypes.identifiers import cx_identifiers, national_identifier, national_system
+from libs.mapping.inbound.datatypes.identifiers import cx_identifiers, national_identifier, national_nulls
 from libs.mapping.inbound.datatypes.names import human_names, spelled
 from libs.mapping.inbound.datatypes.organizations import organization
 from libs.mapping.inbound.element import Element, element, resource
@@ -81,7 +81,7 @@ def _nulls(gt1: Segment, found: Element, context: Context) -> list[str]:
     """What of the person the segment deletes."""
     gone = removed(gt1, NULLS, found)
     if gt1.state(12) is State.NULL:
-        gone.append(f"identifier:{national_system(context)}")
+        gone += national_nulls(context)
     return gone
 
 

@@ -15,7 +15,12 @@ from libs.mapping.inbound.context import Context, Reference, removed
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import code_system, codeable_concept, concept_of
 from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
-from libs.mapping.inbound.datatypes.identifiers import TYPE_SYSTEM, cx_identifiers, national_identifier
+from libs.mapping.inbound.datatypes.identifiers import (
+    TYPE_SYSTEM,
+    cx_identifiers,
+    national_identifier,
+    national_nulls,
+)
 from libs.mapping.inbound.datatypes.names import human_names, spelled
 from libs.mapping.inbound.datatypes.numbers import positive_integer
 from libs.mapping.inbound.datatypes.organizations import organization, organization_of
@@ -252,6 +257,7 @@ def _subscriber(in1: Segment, in2: Segment | None, context: Context, patient: Re
     gone = removed(in1, SUBSCRIBER_NULLS, person)
     if in2 is not None:
         gone += removed(in2, {63: ("telecom:home",)}, person)
+        gone += national_nulls(context) if in2.state(2) is State.NULL else []
     return context.put(person, None, patient["reference"], spelled(names), in1.text(17).strip(), remove=gone)
 
 

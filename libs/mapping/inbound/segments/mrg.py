@@ -3,6 +3,8 @@
 Source: v2-to-FHIR IG 1.0.0, MRG[Account]; merges by HL7 v2.5.1 chapter 3, 3.6.2, and FHIR R4 Patient.link.
 """
 
+from collections.abc import Iterable, Sequence
+
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.datatypes.identifiers import cx_identifier, cx_identifiers
@@ -52,12 +54,19 @@ def prior_account(mrg: Segment, context: Context) -> Element | None:
     return cx_identifier(context, mrg.first(3), mrg, 3, "account")
 
 
-def prior_visit(mrg: Segment, context: Context) -> Element | None:
-    """MRG-5, else MRG-6: the number of the visit."""
+def prior_visit(mrg: Segment, context: Context, *, alternate: bool = False) -> Element | None:
+    """MRG-5, else MRG-6: the number of the visit; the other way round for an `alternate` one."""
     context.use(mrg, FIELDS)
-    return cx_identifier(context, mrg.first(5), mrg, 5, "visit") or cx_identifier(
-        context, mrg.first(6), mrg, 6, "visit"
+    first, second = (6, 5) if alternate else (5, 6)
+    return cx_identifier(context, mrg.first(first), mrg, first, "visit") or cx_identifier(
+        context, mrg.first(second), mrg, second, "visit"
     )
+
+
+def with_old(numbers: Sequence[Element], prior: Iterable[Element]) -> list[Element]:
+    """The numbers of now, and those of before that are not among them."""
+    current = {(one["system"], one["value"]) for one in numbers}
+    return [*numbers, *(old(one) for one in prior if (one["system"], one["value"]) not in current)]
 
 
 def old(identifier: Element) -> Element:

@@ -17,7 +17,7 @@ from libs.mapping.inbound.datatypes.identifiers import (
     cx_identifier,
     cx_identifiers,
     national_identifier,
-    national_system,
+    national_nulls,
 )
 from libs.mapping.inbound.datatypes.names import human_names, name_text
 from libs.mapping.inbound.datatypes.numbers import positive_integer
@@ -130,7 +130,7 @@ def nulls(pid: Segment, found: Element, context: Context) -> list[str]:
     """What of the Patient the PID deletes."""
     gone = removed(pid, NULLS, found)
     if pid.state(19) is State.NULL:
-        gone.append(f"identifier:{national_system(context)}")
+        gone += national_nulls(context)
     return gone
 
 
