@@ -26,13 +26,14 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _CLIENT_GONE = 499  # as nginx counts them
 
 
+# Counts what only one service counts of a request with that status, and gives what its log line says besides.
+Answered = Callable[[Scope, int], Mapping[str, Any]]
+
+
 class Observe:
     """Gives each request an id, logs and counts it, and turns a failure of ours into a bare 500."""
 
-    def __init__(
-        self, app: ASGIApp, refusal: Refusal, answered: Callable[[Scope, int], Mapping[str, Any]]
-    ) -> None:
-        """`answered` counts what only this service counts, and gives what its log line says besides."""
+    def __init__(self, app: ASGIApp, refusal: Refusal, answered: Answered) -> None:
         self._app = app
         self._refusal = refusal
         self._answered = answered

@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 from libs.errors import Permanent
 from libs.store import passwords
 from libs.store.engine import Pool, translated
+from libs.store.organizations import own_organization
 
 VIEWER = "viewer"  # sees what became of messages, not what they say
 OPERATOR = "operator"  # reads messages, replays and discards dead letters, pauses lanes
@@ -42,7 +43,7 @@ class Listed:
 
 
 class BadUser(Permanent):
-    """A name or a password that no user can have."""
+    """A name, a password or an organization that no user can have."""
 
 
 class UserExists(Permanent):
@@ -55,6 +56,8 @@ class UnknownUser(Permanent):
 
 def add_user(connection: Connection[Any], org: str, name: str, role: str, password: str) -> None:
     """Raises BadUser, UserExists: a name tells the organization, so that it is taken once."""
+    if own_organization(connection, org) is None:
+        raise BadUser(f"there is no organization {org}")
     if not NAME.fullmatch(name):
         raise BadUser("a user's name has lower-case letters, digits and . _ @ -, at most 64")
     done = connection.execute(

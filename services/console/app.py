@@ -1,7 +1,7 @@
 """The console's table of contents: its routes, who may use them, its layers."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -10,8 +10,7 @@ from starlette.routing import Mount, Route, Router
 from starlette.types import Scope
 
 from libs import log
-from libs.http.health import live, metrics
-from libs.http.observation import Observe
+from libs.http.application import application
 from libs.http.protocol import BoundedHttpProtocol
 from libs.http.routes import by_method
 from libs.settings import load
@@ -30,26 +29,15 @@ BASE = "/api"
 
 def create_app(settings: Settings) -> Starlette:
     """The application; its lifespan opens and closes its connections."""
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_runtime(settings) as runtime:
-            app.state.runtime = runtime
-            yield
-
-    app = Starlette(
-        routes=[
-            Mount(BASE, Router(api_routes(), redirect_slashes=False), middleware=[Middleware(Authenticate)]),
-            Route("/health/live", live),
-            Route("/health/ready", health.ready),
-            Route("/metrics", metrics),
-        ],
-        middleware=[Middleware(Observe, refusal, _answered), Middleware(SecurityHeaders)],
-        exception_handlers=dict(HANDLERS),
-        lifespan=lifespan,
+    return application(
+        [Mount(BASE, Router(api_routes(), redirect_slashes=False), middleware=[Middleware(Authenticate)])],
+        runtime=partial(open_runtime, settings),
+        ready=health.ready,
+        refusal=refusal,
+        handlers=HANDLERS,
+        answered=_answered,
+        middleware=Middleware(SecurityHeaders),
     )
-    app.router.redirect_slashes = False
-    return app
 
 
 def api_routes() -> list[Route]:

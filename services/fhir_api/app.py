@@ -1,7 +1,6 @@
 """The FHIR API's table of contents: its routes, its layers, and what it holds open while it runs."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -11,8 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route, Router
 
 from libs import log
-from libs.http.health import live, metrics
-from libs.http.observation import Observe
+from libs.http.application import application
 from libs.http.routes import Endpoint, by_method
 from libs.settings import load
 from services.fhir_api import health, metadata
@@ -29,31 +27,19 @@ BASE = "/fhir/R4"
 
 def create_app(settings: Settings) -> Starlette:
     """The application; its lifespan opens and closes the database pools."""
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_runtime(settings) as runtime:
-            app.state.runtime = runtime
-            yield
-
-    app = Starlette(
-        routes=[
+    return application(
+        [
             _route(f"{BASE}/metadata", GET=metadata.capabilities),
             Mount(BASE, Router(fhir_routes(), redirect_slashes=False), middleware=[Middleware(Authenticate)]),
-            Route("/health/live", live),
-            Route("/health/ready", health.ready),
             Route("/health", health.system),
-            Route("/metrics", metrics),
         ],
-        middleware=[
-            Middleware(Observe, refusal, answered),
-            Middleware(GZipMiddleware, minimum_size=1024, compresslevel=1),
-        ],
-        exception_handlers=dict(HANDLERS),
-        lifespan=lifespan,
+        runtime=partial(open_runtime, settings),
+        ready=health.ready,
+        refusal=refusal,
+        handlers=HANDLERS,
+        answered=answered,
+        middleware=Middleware(GZipMiddleware, minimum_size=1024, compresslevel=1),
     )
-    app.router.redirect_slashes = False
-    return app
 
 
 def fhir_routes() -> list[Route]:

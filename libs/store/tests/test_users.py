@@ -99,6 +99,11 @@ def test_names_and_passwords_that_cannot_be(pool: Pool, name: str, password: str
         add_user(connection, "north", name, VIEWER, password)
 
 
+def test_a_user_of_no_organization_cannot_be(pool: Pool) -> None:
+    with pytest.raises(BadUser, match="no organization south"), transaction(pool, "south") as connection:
+        add_user(connection, "south", "bob", VIEWER, PASSWORD)
+
+
 def test_of_a_password_only_a_salted_digest_is_kept() -> None:
     one, other = passwords.digest(PASSWORD), passwords.digest(PASSWORD)
 

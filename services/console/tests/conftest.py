@@ -1,10 +1,12 @@
 """The console over a real database and Redis, with two organizations that must never see each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
+from typing import Any
 
 import httpx
 import pytest
 from redis import Redis
+from structlog.testing import capture_logs
 
 from libs.store.engine import Pool, open_pool, transaction
 from libs.store.organizations import create_organization
@@ -13,10 +15,12 @@ from libs.testing.http import Client, Served, serving
 from services.console.app import create_app
 from services.console.settings import Settings
 
-HERE, ELSEWHERE = "here", "elsewhere"
+HERE, ELSEWHERE = "default", "elsewhere"
 PASSWORD = "correct horse battery"
 ROOT = "http://console.test"
 BASE = f"{ROOT}/api/"
+
+Logs = list[MutableMapping[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +67,13 @@ def admin(server: Served, redis: Redis) -> Client:
 def stranger(server: Served, redis: Redis) -> Client:
     """An administrator of another organization."""
     return logged_in(server, f"{ADMIN}@{ELSEWHERE}")
+
+
+@pytest.fixture
+def logs() -> Iterator[Logs]:
+    """The lines that are logged during the test."""
+    with capture_logs() as lines:
+        yield lines
 
 
 def logged_in(server: Served, name: str, password: str = PASSWORD) -> Client:

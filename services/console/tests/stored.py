@@ -9,15 +9,16 @@ from libs.store.messages import Buried, Finished, bury, finish
 from libs.testing.messages import adt
 
 NOW = datetime(2026, 3, 2, 11, tzinfo=UTC)
-LANE = inbound_lane("here", 3, b"100001")
+LANE = inbound_lane("default", 3, b"100001")
 FIRST = Envelope(
     message_id="0" * 31 + "1",
-    organization="here",
+    organization="default",
     received_at=1_772_446_500.0,
     sender="REGISTRATION|NORTH",
     peer="10.0.0.1:4000",
     charset="",
     body=adt(control_id="A1"),
+    timezone="Europe/Berlin",
 )
 REUSED = replace(
     FIRST, message_id="0" * 31 + "2", received_at=1_772_446_501.0, body=adt("A08", control_id="A1")
@@ -28,15 +29,15 @@ REPORT = '{"fields": {"unused": ["PID[2]-8"]}, "warnings": [{"position": "PV1[5]
 
 def store(pool: Pool) -> None:
     """FIRST and REUSED as transformed, DEAD as a dead letter; nothing else."""
-    with transaction(pool, "here") as connection:
+    with transaction(pool, "default") as connection:
         connection.execute("DELETE FROM dead_letter")
         connection.execute("DELETE FROM message")
         for envelope in (FIRST, REUSED):
-            finish(connection, "here", [Finished(envelope, "A1", "ADT^A01", REPORT)], NOW)
-        bury(connection, "here", buried(DEAD), NOW)
+            finish(connection, "default", [Finished(envelope, "A1", "ADT^A01", REPORT)], NOW)
+        bury(connection, "default", _buried(DEAD), NOW)
 
 
-def buried(envelope: Envelope) -> Buried:
+def _buried(envelope: Envelope) -> Buried:
     """The message as one that could not be mapped."""
     return Buried(
         envelope=envelope,

@@ -1,11 +1,9 @@
 """What operators do over the API: dead letters, lanes; and what a viewer or a stranger may not."""
 
-from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import pytest
 from redis import Redis
-from structlog.testing import capture_logs
 
 from libs.lanes.contracts import inbound_lane
 from libs.lanes.enqueue import enqueue
@@ -13,21 +11,13 @@ from libs.store.engine import Pool, transaction
 from libs.store.messages import take
 from libs.testing.http import Client
 from services.console.tests import stored
-from services.console.tests.conftest import ROOT
+from services.console.tests.conftest import ROOT, Logs
 from services.console.tests.stored import DEAD, LANE
-
-Logs = list[MutableMapping[str, Any]]
 
 
 @pytest.fixture(autouse=True)
 def _stored(pool: Pool) -> None:
     stored.store(pool)
-
-
-@pytest.fixture
-def logs() -> Iterator[Logs]:
-    with capture_logs() as lines:
-        yield lines
 
 
 @pytest.fixture
@@ -56,7 +46,7 @@ def test_dead_letters_are_listed_and_shown_without_content(viewer: Client, lette
 
 
 def test_dead_letters_are_listed_a_page_at_a_time(viewer: Client, pool: Pool, letter: dict[str, Any]) -> None:
-    with transaction(pool, "here") as connection:
+    with transaction(pool, "default") as connection:
         connection.execute(
             "INSERT INTO dead_letter (org_id, queue, lane, message_id, reason, error, attempts, state)"
             " SELECT org_id, queue, lane, message_id, reason, error, attempts, state FROM dead_letter"
@@ -80,13 +70,13 @@ def test_a_replayed_letter_is_back_in_its_lane_and_on_record(
         {"letter": letter["id"], "message_id": DEAD.message_id, "lane": LANE, "newer": 0},
     )
     assert redis.lrange(f"ehr:lane:{LANE}", 0, -1) == [DEAD.to_wire()]
-    with transaction(pool, "here") as connection:
-        assert take(connection, "here", [DEAD]) == {DEAD.message_id}
+    with transaction(pool, "default") as connection:
+        assert take(connection, "default", [DEAD]) == {DEAD.message_id}
     [lane] = operator.get("lanes").json()["lanes"]
     assert (lane["lane"], lane["depth"]) == (LANE, 1)
     [did] = [line for line in logs if line["event"] == "dead letter replayed"]
     assert (did["user"], did["letter"], did["message_id"]) == (
-        "operator@here", letter["id"], DEAD.message_id,
+        "operator@default", letter["id"], DEAD.message_id,
     )  # fmt: skip
 
 
@@ -121,7 +111,7 @@ def test_lanes_are_those_of_the_organization(operator: Client, stranger: Client,
 
     assert [lane["lane"] for lane in operator.get("lanes").json()["lanes"]] == [LANE]
     assert [lane["lane"] for lane in stranger.get("lanes").json()["lanes"]] == [other]
-    for lane in (other, "nonsense", "hl7.inbound:9/here/1", "hl7.inbound:3", "//", "%00"):
+    for lane in (other, "nonsense", "hl7.inbound:9/default/1", "hl7.inbound:3", "//", "%00"):
         assert operator.post(f"lanes/{lane}/pause").status_code == 404
     assert redis.smembers("ehr:paused") == set()
 
@@ -165,4 +155,4 @@ def test_a_user_sees_its_own_organization_only(viewer: Client, stranger: Client)
         for client in (viewer, stranger)
     ]
 
-    assert found == [["here"], ["elsewhere"]]
+    assert found == [["default"], ["elsewhere"]]

@@ -105,7 +105,7 @@ def test_stored_messages_are_put_on_lanes_to_be_transformed_again(admin: Client,
 
     assert (none.status_code, some.status_code) == (400, 200)
     assert some.json() == {"messages": 2}
-    lane = transformation_lane("here", b"100001")
+    lane = transformation_lane("default", b"100001")
     assert redis.llen(f"ehr:lane:{lane}") == 2
 
 

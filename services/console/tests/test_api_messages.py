@@ -1,10 +1,8 @@
 """/api/messages: what was received, and what became of each."""
 
-from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from libs.fhir.bundle import Entry
 from libs.hl7v2.message import parse
@@ -13,21 +11,13 @@ from libs.store import writer
 from libs.store.engine import Pool, transaction
 from libs.testing.http import Client
 from services.console.tests import stored
-from services.console.tests.conftest import ROOT
+from services.console.tests.conftest import ROOT, Logs
 from services.console.tests.stored import DEAD, FIRST, NOW, REUSED
-
-Logs = list[MutableMapping[str, Any]]
 
 
 @pytest.fixture(autouse=True)
 def _stored(pool: Pool) -> None:
     stored.store(pool)
-
-
-@pytest.fixture
-def logs() -> Iterator[Logs]:
-    with capture_logs() as lines:
-        yield lines
 
 
 def ids(page: dict[str, Any]) -> list[str]:
@@ -50,7 +40,7 @@ def test_messages_are_listed_the_newest_first(viewer: Client) -> None:
         "status": "dead",
         "reused_control_id": False,
         "charset": "",
-        "timezone": "",
+        "timezone": "Europe/Berlin",
         "peer": "10.0.0.1:4000",
         "size": len(DEAD.body),
         "mapping_version": None,
@@ -90,7 +80,7 @@ def test_pages_follow_each_other_and_keep_the_filters(viewer: Client) -> None:
 
 
 def test_messages_of_the_same_moment_are_on_one_page_each(viewer: Client, pool: Pool) -> None:
-    with transaction(pool, "here") as connection:
+    with transaction(pool, "default") as connection:
         connection.execute("UPDATE message SET received_at = %s", (NOW,))
 
     first = viewer.get("messages?count=2").json()
@@ -114,15 +104,15 @@ def test_a_message_is_shown_with_its_report_but_not_its_content(viewer: Client) 
 
 
 def test_a_message_names_the_resources_that_it_has_made(viewer: Client, pool: Pool) -> None:
-    identity = provenance_id("here", parse(REUSED.body.decode()).header)
+    identity = provenance_id("default", parse(REUSED.body.decode()).header)
     provenance = {
         "resourceType": "Provenance",
         "id": identity,
         "target": [{"reference": "Patient/p1"}, {"reference": "Encounter/e1"}],
     }
-    with transaction(pool, "here") as connection:
+    with transaction(pool, "default") as connection:
         entry = Entry(provenance, f"urn:uuid:{identity}", "PUT", f"Provenance/{identity}")
-        writer.apply(connection, "here", [[entry]], NOW)
+        writer.apply(connection, "default", [[entry]], NOW)
 
     shown = viewer.get(f"messages/{REUSED.message_id}").json()
 
@@ -149,9 +139,9 @@ def test_an_operator_reads_a_message_and_the_log_tells_who_did(operator: Client,
         "log_level": "info",
         "module": "services.console.api.call",
         "message_id": FIRST.message_id,
-        "user": "operator@here",
+        "user": "operator@default",
         "role": "operator",
-        "organization": "here",
+        "organization": "default",
     }
     assert "Example" not in str(logs)
 

@@ -2,53 +2,19 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from libs.lanes.contracts import Envelope
-from libs.store.engine import open_pool, transaction
-from libs.store.messages import Buried, Finished, bury, finish
-from libs.testing.messages import adt
+from libs.store.engine import open_pool
 from services.console.tests.command import Run, ehrconnect
-
-NOW = datetime(2026, 3, 2, 11, tzinfo=UTC)
-FIRST = Envelope(
-    message_id="0" * 31 + "1",
-    organization="default",
-    received_at=1_772_446_500.0,
-    sender="REGISTRATION|NORTH",
-    peer="10.0.0.1:4000",
-    charset="",
-    body=adt(control_id="A1"),
-    timezone="Europe/Berlin",
-)
-REUSED = replace(
-    FIRST, message_id="0" * 31 + "2", received_at=1_772_446_501.0, body=adt("A08", control_id="A1")
-)
-DEAD = replace(FIRST, message_id="0" * 31 + "3", received_at=1_772_446_502.0, body=adt(control_id="A2"))
+from services.console.tests.stored import DEAD, FIRST, REUSED, store
 
 
 @pytest.fixture
 def installation(postgres_url: str) -> Mapping[str, str]:
-    with open_pool(postgres_url, 1) as pool, transaction(pool, "default") as connection:
-        connection.execute("DELETE FROM dead_letter")
-        connection.execute("DELETE FROM message")
-        for envelope in (FIRST, REUSED):
-            finish(connection, "default", [Finished(envelope, "A1", "ADT^A01", '{"lost": []}')], NOW)
-        letter = Buried(
-            envelope=DEAD,
-            control_id="A2",
-            message_type="ADT^A01",
-            queue="hl7.inbound:3",
-            lane="lane",
-            reason="Unmappable",
-            error="PID-3 is empty",
-            attempts=1,
-        )
-        bury(connection, "default", letter, NOW)
+    with open_pool(postgres_url, 1) as pool:
+        store(pool)
     return {"EHR_DATABASE_URL": postgres_url}
 
 
@@ -110,7 +76,7 @@ def test_a_message_is_shown_without_its_content_unless_it_is_asked_for(
 
     assert shown.code == 0
     assert "reused control id: True\n" in shown.out
-    assert '"lost": []' in shown.out
+    assert '"position": "PV1[5]-44"' in shown.out
     assert "Example" not in shown.out
     assert raw == Run(0, REUSED.body.decode().replace("\r", "\n"), "")  # text mode reads CR as LF
 

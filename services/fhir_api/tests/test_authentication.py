@@ -67,16 +67,3 @@ def test_a_key_that_was_just_made_works_at_once(clock: Clock, database: Database
     database.keys["ehr_new"] = NURSE
 
     assert anyio.run(keys.principal, "ehr_new") == NURSE
-
-
-def test_the_cache_does_not_grow_without_end(
-    clock: Clock, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("libs.http.remembered.MOST", 3)
-    keys = Keys(database.look_up, clock)
-    database.keys = {f"ehr_{number}": NURSE for number in range(10)}
-
-    for number in range(10):
-        anyio.run(keys.principal, f"ehr_{number}")
-
-    assert len(keys._known._known) <= 3
