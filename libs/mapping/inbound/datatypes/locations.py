@@ -162,11 +162,11 @@ def location_of_xon(context: Context, xon: Value, **more: Any) -> Reference | No
     return context.create(found, identifier)
 
 
-def named_location(context: Context, name: str, kind: str) -> Reference:
-    """A reference to a place that is known by a name or code alone."""
+def named_location(context: Context, name: str, kind: str, called: str = "") -> Reference:
+    """A reference to a place that is known by a name or code alone, or by a code and what it is called."""
     identifier = {"system": context.local("location", kind), "value": name}
     return context.create(
-        resource("Location", identifier=[identifier], name=name, mode="instance"), identifier
+        resource("Location", identifier=[identifier], name=called or name, mode="instance"), identifier
     )
 
 

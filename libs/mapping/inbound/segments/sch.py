@@ -5,40 +5,38 @@ AIP[Appointment], NTE[Appointment-Comment], TQ[Appointment].
 """
 
 from collections.abc import Sequence
-from itertools import takewhile
 
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
-from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
-from libs.mapping.inbound.datatypes.contacts import telecoms
+from libs.mapping.inbound.datatypes.codes import codeable_concepts
+from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
 from libs.mapping.inbound.datatypes.identifiers import ei_identifier
 from libs.mapping.inbound.datatypes.locations import location
 from libs.mapping.inbound.datatypes.numbers import positive_integer
-from libs.mapping.inbound.datatypes.practitioners import practitioner_of
+from libs.mapping.inbound.datatypes.practitioners import practitioner_of, practitioners
 from libs.mapping.inbound.datatypes.timing import minutes
-from libs.mapping.inbound.element import Element, concept, element, resource, words
+from libs.mapping.inbound.element import Element, absent, concept, element, extension, resource
+from libs.mapping.inbound.segments import scheduled
 from libs.mapping.inbound.segments.nte import notes
+from libs.mapping.inbound.segments.scheduled import ends_after, filler_status
 from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset({1, 2, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 19, 20, 21, 22, 25, 26, 27})
-ARQ_FIELDS = frozenset({1, 2, 6, 7, 8, 9, 10, 11})
-SERVICE_FIELDS = frozenset({1, 3, 4, 7, 8})
-RESOURCE_FIELDS = frozenset({1, 3, 4})
-NTE_FIELDS = frozenset({1, 3})
+FIELDS = frozenset({1, 2, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 25, 26, 27})
+ARQ_FIELDS = frozenset({1, 2, 6, 7, 8, 9, 10, 11, 15, 16, 17, 18, 19, 20, 21, 24, 25})
 
-STATUS = concept_map("0278", "FillerStatusCodes[Appointment]")
 REASON = concept_map("0276", "AppointmentReasonCodes")
 KIND = concept_map("0277", "AppointmentTypeCodes")
 PARTICIPANT = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
-ENTERER = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+ENTERER = concept("http://terminology.hl7.org/CodeSystem/provenance-participant-type", "enterer")
+SUBJECT = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Appointment.subject"
+NOTE = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Appointment.note"
 
-# The people to talk to: fields of the person, the telephone, the place, and the part they have.
-_CONTACTS = (
-    (12, 13, 15, None),
-    (16, 17, 19, None),
-    (20, 21, 22, concept(ENTERER, "enterer")),
-)
+# The people to talk to: fields of the person, the telephone, the address, the place, and the part they have.
+_PLACER, _FILLER = {"text": "placer contact"}, {"text": "filler contact"}
+_CONTACTS = ((12, 13, 14, 15, _PLACER), (16, 17, 18, 19, _FILLER), (20, 21, None, 22, ENTERER))
+_ARQ_CONTACTS = ((15, 16, 17, 18, _PLACER), (19, 20, None, 21, ENTERER))
+_Contacts = Sequence[tuple[int, int, int | None, int, Element]]
 
 # What an event makes of an appointment where SCH-25 is silent; all others leave it booked. A time that is
 # blocked (S23) is booked for nobody, and free again once it is opened (S24).
@@ -57,34 +55,45 @@ def appointment(
 ) -> Reference:
     """SCH[Appointment] with its resources; `segments` are those of the message that may state them."""
     context.use(sch, FIELDS)
-    placer = ei_identifier(context, sch.first(1), "PLAC", "placer-appointment")
-    filler = ei_identifier(context, sch.first(2), "FILL", "filler-appointment")
+    identifiers = _identifiers(sch, context)
     services = [one for one in segments if one.name == "AIS"]
     start, end = _when(sch, segments, services, context)
+    status = _status(sch, services, context)
+    orders = _orders(sch, (26, 27), context)
+    is_order = subject is not None and len(services) == 1 and _have_authorities(sch, (26, 27))
+    requests = (
+        scheduled.service_requests(
+            segments,
+            subject,
+            context,
+            number=(sch.text(2) or sch.text(1) or context.control_id).strip(),
+            status=status,
+            start=start,
+            orders=orders if is_order else (),
+        )
+        if subject
+        else []
+    )
     found = resource(
         "Appointment",
-        identifier=[one for one in (placer, filler) if one],
-        status=_status(sch, context),
-        serviceType=[code for one in services for code in _service(one, context)],
-        appointmentType=codeable_concept(context, sch, 8, KIND),
-        reasonCode=codeable_concepts(context, sch, 7, REASON) + codeable_concepts(context, sch, 6),
+        extension=_extensions(subject, segments, context),
+        identifier=identifiers,
+        status=status,
+        serviceType=[code for one in services for code in scheduled.service_types(one, context)],
+        **_reasons(sch, context),
         start=start,
         end=end,
         minutesDuration=_duration(sch),
         comment=_comment(segments, context),
         basedOn=[
-            *_orders(sch, context),
-            *(service_requests(sch, context, subject, segments) if subject else []),
+            *({"type": "ServiceRequest", "identifier": one} for one in orders if not is_order),
+            *requests,
         ],
-        participant=_participants(context, subject, segments, _contacts(sch, context)),
+        participant=_participants(subject, segments, start, _contacts(sch, _CONTACTS, context), context),
     )
-    identifier = filler or placer
-    stated = sch.first(2) if filler else sch.first(1)
-    kept = ("status",) if context.event in _CHANGES and not sch.text(25).strip() else ()
-    if identifier is not None and (stated.text(2).strip() or stated.text(3).strip()):
-        return context.put(found, identifier, keep=kept)
-    number = identifier["value"] if identifier else context.control_id
-    return context.put(found, None, "appointment", context.facility, number, keep=kept)
+    written = _put(found, sch, _kept(sch, context), context)
+    _entered(sch, written, context)
+    return written
 
 
 def requested(
@@ -92,70 +101,75 @@ def requested(
 ) -> Reference:
     """ARQ as an Appointment that is asked for; a request to cancel one (S04) makes it cancelled."""
     context.use(arq, ARQ_FIELDS)
-    placer = ei_identifier(context, arq.first(1), "PLAC", "placer-appointment")
-    filler = ei_identifier(context, arq.first(2), "FILL", "filler-appointment")
     services = [one for one in segments if one.name == "AIS"]
     period = times.period(context, arq.first(11), arq, 11)
+    orders = _orders(arq, (24, 25), context)
+    contacts = _contacts(arq, _ARQ_CONTACTS, context)
     found = resource(
         "Appointment",
-        identifier=[one for one in (placer, filler) if one],
+        extension=_extensions(subject, segments, context),
+        identifier=_identifiers(arq, context),
         status=_REQUESTED.get(context.event, "proposed"),
-        serviceType=[code for one in services for code in _service(one, context)],
-        appointmentType=codeable_concept(context, arq, 8, KIND),
-        reasonCode=codeable_concepts(context, arq, 7, REASON) + codeable_concepts(context, arq, 6),
+        serviceType=[code for one in services for code in scheduled.service_types(one, context)],
+        **_reasons(arq, context),
         requestedPeriod=[period] if period else [],
         minutesDuration=_duration(arq),
         comment=_comment(segments, context),
-        participant=_participants(context, subject, segments),
+        basedOn=[{"type": "ServiceRequest", "identifier": one} for one in orders],
+        participant=_participants(subject, segments, None, contacts, context),
     )
-    identifier = filler or placer
-    number = identifier["value"] if identifier else context.control_id
     kept = ("status",) if found["status"] == "proposed" else ()
-    return context.put(found, None, "appointment", context.facility, number, keep=kept)
+    return context.put(found, None, *_key(found, context), keep=kept)
 
 
-def service_requests(
-    sch: Segment, context: Context, subject: Subject, segments: Sequence[Segment]
-) -> list[Reference]:
-    """AIS[ServiceRequest], SCH[ServiceRequest]: the services that are scheduled, each as a request."""
-    found = []
-    for place, ais in enumerate(segments):
-        if ais.name != "AIS" or not ais.first(3):
-            continue
-        code = codeable_concept(context, ais, 3)
-        comments = list(takewhile(lambda one: one.name == "NTE", segments[place + 1 :]))
-        status = _REQUEST.get(_status(sch, context), "active")
-        request = resource(
-            "ServiceRequest",
-            status=status,
-            intent="order",
-            code=code,
-            subject=subject.patient,
-            encounter=subject.encounter,
-            occurrenceDateTime=times.date_time(context, ais, 4),
-            note=notes(comments, context),
-        )
-        number = (sch.text(2) or sch.text(1) or context.control_id).strip()
-        key = ("appointment", context.facility, number, ais.text(1), ais.text(3))
-        found.append(context.put(request, None, subject.key, *key))
-    return found
-
-
-# Where a resource stands, by the status of its part of the appointment.
-_PARTICIPATION = {
-    "pending": "needs-action",
-    "waitlist": "tentative",
-    "cancelled": "declined",
-    "entered-in-error": "declined",
-}
 _REQUESTED = {"S04": "cancelled", "S05": "cancelled", "S06": "entered-in-error"}  # SRM
-_REQUEST = {"cancelled": "revoked", "entered-in-error": "entered-in-error", "fulfilled": "completed"}
 
 
-def _status(sch: Segment, context: Context) -> str:
-    stated = sch.text(25).strip()
-    target = context.target(STATUS, stated.capitalize() if stated else "", sch, 25)
-    return (target.code if target else None) or _BY_EVENT.get(context.event, "booked")
+def _identifiers(segment: Segment, context: Context) -> list[Element]:
+    """The placer's number of the appointment, then the filler's."""
+    stated = ((1, "PLAC", "placer-appointment"), (2, "FILL", "filler-appointment"))
+    found = (ei_identifier(context, segment.first(field), kind, purpose) for field, kind, purpose in stated)
+    return [one for one in found if one]
+
+
+def _put(found: Element, sch: Segment, kept: tuple[str, ...], context: Context) -> Reference:
+    """Write the appointment: by its number if that has an authority, else by the number of the facility."""
+    stated = sch.first(2) if sch.text(2).strip() else sch.first(1)
+    if found.get("identifier") and (stated.text(2).strip() or stated.text(3).strip()):
+        return context.put(found, found["identifier"][-1], keep=kept)
+    return context.put(found, None, *_key(found, context), keep=kept)
+
+
+def _key(found: Element, context: Context) -> tuple[str, ...]:
+    numbers = found.get("identifier")
+    return "appointment", context.facility, numbers[-1]["value"] if numbers else context.control_id
+
+
+def _kept(sch: Segment, context: Context) -> tuple[str, ...]:
+    return ("status",) if context.event in _CHANGES and not sch.text(25).strip() else ()
+
+
+def _status(sch: Segment, services: Sequence[Segment], context: Context) -> str:
+    """SCH-25, else what the event makes of it, else the status of its first service (AIS-10)."""
+    stated = filler_status(sch, 25, context) or _BY_EVENT.get(context.event)
+    of_services = (filler_status(one, 10, context) for one in services)
+    return stated or next((one for one in of_services if one), "booked")
+
+
+def _reasons(segment: Segment, context: Context) -> Element:
+    """SCH-7 and SCH-6 as reasons, SCH-8 as the type; a code of table 0277 in SCH-7 is a type, too."""
+    kinds = codeable_concepts(context, segment, 8, KIND)
+    if segment.text(7, 3).strip() == "HL70277":
+        kinds += codeable_concepts(context, segment, 7, KIND)
+        reasons = []
+    else:
+        reasons = codeable_concepts(context, segment, 7, REASON)
+    if len(kinds) > 1:
+        context.warn(segment, 7, "FHIR has room for one type of an appointment; the first is carried")
+    return element(
+        appointmentType=kinds[0] if kinds else None,
+        reasonCode=reasons + codeable_concepts(context, segment, 6),
+    )
 
 
 def _when(
@@ -169,11 +183,13 @@ def _when(
     timing = sch.first(11)
     if timing.text(4):
         start = _exact_of(context, timing.text(4), sch, 11)
-        return start, _exact_of(context, timing.text(5), sch, 11) or _ends(start, sch.text(9), sch.text(10))
+        return start, _exact_of(context, timing.text(5), sch, 11) or ends_after(
+            start, sch.text(9), sch.text(10)
+        )
     for one in services:
         if one.text(4):
             start = _exact(context, one, 4)
-            return start, _ends(start, one.text(7), one.text(8))
+            return start, ends_after(start, one.text(7), one.text(8))
     return None, None
 
 
@@ -189,86 +205,69 @@ def _exact_of(context: Context, text: str, segment: Segment, field: int) -> str 
     return found
 
 
-def _ends(start: str | None, amount: str, unit: str) -> str | None:
-    length = minutes(amount, unit)
-    return times.add_minutes(start, float(length)) if start and length is not None else None
-
-
 def _duration(sch: Segment) -> int | None:
     length = minutes(sch.text(9), sch.text(10))
     return positive_integer(str(int(length))) if length is not None and length < 100_000 else None
 
 
-def _service(ais: Segment, context: Context) -> list[Element]:
-    context.use(ais, SERVICE_FIELDS)
-    return codeable_concepts(context, ais, 3)
-
-
 def _comment(segments: Sequence[Segment], context: Context) -> str:
-    lines = []
-    for nte in segments:
-        if nte.name == "NTE":
-            context.use(nte, NTE_FIELDS)
-            lines += [value.text(1) for value in nte.repetitions(3)]
-    return "\n".join(lines)
+    return "\n".join(one["text"] for one in notes((one for one in segments if one.name == "NTE"), context))
 
 
-def _orders(sch: Segment, context: Context) -> list[Element]:
-    stated = ((26, "PLAC", "placer"), (27, "FILL", "filler"))
+def _extensions(subject: Subject | None, segments: Sequence[Segment], context: Context) -> list[Element]:
+    """PID[Appointment], and NTE[Appointment-Comment] of a comment that says more than its text."""
+    comments = notes((one for one in segments if one.name == "NTE"), context)
     return [
-        {"type": "ServiceRequest", "identifier": one}
-        for field, kind, purpose in stated
-        if (one := ei_identifier(context, sch.first(field), kind, purpose))
+        *(extension(SUBJECT, valueReference=subject.patient) if subject else []),
+        *({"url": NOTE, "valueAnnotation": one} for one in comments if one.keys() != {"text"}),
     ]
 
 
+def _orders(segment: Segment, fields: tuple[int, int], context: Context) -> list[Element]:
+    """The numbers of the order that is scheduled: the placer's, then the filler's."""
+    stated = zip(fields, ("PLAC", "FILL"), ("placer", "filler"), strict=True)
+    return [
+        one
+        for field, kind, purpose in stated
+        for ei in segment.repetitions(field)
+        if (one := ei_identifier(context, ei, kind, purpose))
+    ]
+
+
+def _have_authorities(segment: Segment, fields: tuple[int, int]) -> bool:
+    """Whether the numbers are of an order that they find again wherever it comes from."""
+    stated = [ei for field in fields for ei in segment.repetitions(field)]
+    return bool(stated) and all(ei.text(2).strip() or ei.text(3).strip() for ei in stated)
+
+
 def _participants(
-    context: Context, subject: Subject | None, segments: Sequence[Segment], contacts: Sequence[Element] = ()
+    subject: Subject | None,
+    segments: Sequence[Segment],
+    start: str | None,
+    contacts: Sequence[Element],
+    context: Context,
 ) -> list[Element]:
     """The patient, the resources (AIP, AIL, AIG) and the contacts; FHIR needs at least one participant."""
     found: list[Element] = []
     if subject is not None:
         found.append({"actor": subject.patient, "status": "accepted"})
     for segment in segments:
-        if segment.name in {"AIP", "AIL", "AIG"}:
-            found += _resource(segment, context)
+        if segment.name in scheduled.RESOURCES:
+            found += scheduled.participants(segment, start, context)
     found += contacts
     return found or [{"type": [concept(PARTICIPANT, "SBJ", "subject")], "status": "needs-action"}]
 
 
-def _contacts(sch: Segment, context: Context) -> list[Element]:
-    """SCH-12, SCH-16 and SCH-20: the people to talk to."""
-    return [
-        element(
-            type=[role] if role else [],
-            actor=_contact(sch, context, person, telecom, place),
-            status="accepted",
-        )
-        for field, telecom, place, role in _CONTACTS
-        for xcn in sch.repetitions(field)
-        if (person := practitioner_of(context, xcn, sch, field))
-    ]
-
-
-def _resource(segment: Segment, context: Context) -> list[Element]:
-    """AIP, AIL or AIG as participants: who, where, with what."""
-    kind = codeable_concept(context, segment, 4)
-    start = 8 if segment.name == "AIG" else 6
-    context.use(segment, RESOURCE_FIELDS | {start, start + 3, start + 4, start + 6})
-    stated = context.code(STATUS, segment.text(start + 6).strip().capitalize(), segment, start + 6)
-    amount, unit = (segment.text(start + 3), segment.text(start + 4))
-    begins = times.date_time(context, segment, start)
-    period = times.in_order(context, begins, _ends(begins, amount, unit), segment, start)
-    status = _PARTICIPATION.get(stated or "", "accepted")
-    common = element(type=[kind] if kind else [], status=status, period=period)
-    if segment.name == "AIP":
-        people = (practitioner_of(context, xcn, segment, 3) for xcn in segment.repetitions(3))
-        return [common | {"actor": person} for person in people if person]
-    if segment.name == "AIL":
-        place = location(context, segment, 3)
-        return [common | {"actor": place}] if place else []
-    thing = _equipment(segment, context)
-    return [common | {"actor": thing}] if thing else []
+def _contacts(segment: Segment, fields: _Contacts, context: Context) -> list[Element]:
+    """SCH-12, SCH-16 and SCH-20 (ARQ-15 and ARQ-19): the people to talk to."""
+    found = []
+    for field, telecom, address, place, part in fields:
+        more = element(address=addresses(context, segment, address) if address else [])
+        for xcn in segment.repetitions(field):
+            if person := practitioner_of(context, xcn, segment, field, more or None):
+                actor = _contact(segment, context, person, telecom, place)
+                found.append({"type": [part], "actor": actor, "status": "accepted"})
+    return found
 
 
 def _contact(sch: Segment, context: Context, person: Reference, telecom: int, place: int) -> Reference:
@@ -282,19 +281,10 @@ def _contact(sch: Segment, context: Context, person: Reference, telecom: int, pl
     return context.put(found, None, person["reference"], where["reference"] if where else "")
 
 
-def _equipment(aig: Segment, context: Context) -> Reference | None:
-    """AIG-3: a thing, known by its code; None when it names none."""
-    name = words(codeable_concept(context, aig, 3) or {})
-    number = aig.text(3).strip() or name
-    if not number:
-        return None
-    identifier = {"system": context.local("equipment", context.facility), "value": number}
-    return context.put(
-        resource(
-            "Device",
-            identifier=[identifier],
-            deviceName=[{"name": name, "type": "user-friendly-name"}],
-            type=codeable_concept(context, aig, 4),
-        ),
-        identifier,
-    )
+def _entered(sch: Segment, written: Reference, context: Context) -> None:
+    """SCH[Provenance]: who entered the appointment."""
+    people = practitioners(context, sch, 20)
+    if people:
+        agents = [{"type": ENTERER, "who": one} for one in people]
+        found = resource("Provenance", target=[written], _recorded=absent("unknown"), agent=agents)
+        context.put(found, None, written["reference"], "entered", context.control_id, merge=False)
