@@ -93,12 +93,21 @@ def test_a_prescription_with_its_dosage() -> None:
                     {"system": V2 + "0162", "code": "PO", "display": "Oral"},
                 ]
             },
-            "doseAndRate": [{"doseQuantity": UNIT | {"value": Decimal(500)}}],
+            "doseAndRate": [{"type": ORDERED, "doseQuantity": UNIT | {"value": Decimal(500)}}],
         }
     ]
     assert request["dispenseRequest"]["numberOfRepeatsAllowed"] == 3
 
 
+ORDERED: Json = {
+    "coding": [
+        {
+            "system": "http://terminology.hl7.org/CodeSystem/dose-rate-type",
+            "code": "ordered",
+            "display": "Ordered",
+        }
+    ]
+}
 UNIT: Json = {"unit": "mg", "system": "http://unitsofmeasure.org", "code": "mg"}
 
 

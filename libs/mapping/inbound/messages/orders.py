@@ -8,6 +8,7 @@ from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.messages.subject import allergies_and_coverage, subject
 from libs.mapping.inbound.order_numbers import Numbers, order_numbers
 from libs.mapping.inbound.segments import (
+    administration,
     attached,
     ctd,
     dg1,
@@ -18,7 +19,6 @@ from libs.mapping.inbound.segments import (
     orc,
     order_event,
     rx,
-    rxa,
     rxd,
     sac,
     spm,
@@ -82,11 +82,11 @@ def _request(
     if detail in {"RXO", "RXE"}:
         request = rx.medication_request(order, numbers, context, about)
         handed_out = rxd.dispense(order, numbers, context, about, request)
-        return rxa.administration(order, numbers, context, about, request) or handed_out or request
+        return administration.administration(order, numbers, context, about, request) or handed_out or request
     if detail in {"RXD", "RXG"}:
         return rxd.dispense(order, numbers, context, about, None)
     if detail == "RXA":
-        return rxa.administration(order, numbers, context, about, None)
+        return administration.administration(order, numbers, context, about, None)
     if detail in {"ODS", "ODT"}:
         _reasons(order, about, context)
         return supply.nutrition_order(order, numbers, context, about)

@@ -13,6 +13,7 @@ from libs.mapping.inbound.datatypes.identifiers import ei_identifier
 from libs.mapping.inbound.datatypes.locations import location_of_xon
 from libs.mapping.inbound.datatypes.organizations import (
     device_of_cwe,
+    organization,
     organization_of,
     organization_of_cwe,
 )
@@ -30,6 +31,7 @@ DATA_OPERATION = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 
 _AGENTS = ((10, "enterer"), (11, "verifier"), (12, "author"), (19, "performer"))
 _OPERATIONS = {"NW": "CREATE", "SC": "UPDATE", "OC": "CANCEL", "CA": "CANCEL"}
+_VERIFIER = {"RXO": 15, "RXE": 14}
 _STATED_HERE = frozenset({10, 11, 17, 18, 19})  # the others are in the resource of the order already
 
 
@@ -77,11 +79,15 @@ def event(order: Order, context: Context, target: Reference, *, ordered_by: bool
     if orc is None:
         return
     others = _more_authors(orc, order.detail, context)
+    if not ordered_by and (facility := organization(context, orc, 21)):
+        others.append(facility)
+    verifiers = _pharmacists(order.detail, context)
     wanted = _STATED_HERE if ordered_by else _STATED_HERE | {12, 21}
     several = len(orc.repetitions(12)) > 1
-    if not others and not several and not any(orc.raw(field) for field in wanted):
+    if not (others or verifiers or several or any(orc.raw(field) for field in wanted)):
         return
     agents = _agents(orc, context, others)
+    agents += [{"type": concept(PARTICIPANT, "verifier"), "who": one} for one in verifiers]
     if not agents:
         return
     context.use(orc, FIELDS)
@@ -118,6 +124,15 @@ def _agents(orc: Segment, context: Context, others: list[Reference]) -> list[Ele
     if orc.raw(18) and (device := device_of_cwe(context, orc.first(18))):
         agents.append({"type": concept(PARTICIPANT, "enterer"), "who": device})
     return agents
+
+
+def _pharmacists(detail: Segment | None, context: Context) -> list[Reference]:
+    """RXO-15, RXE-14: who verified the prescription at the pharmacy."""
+    field = _VERIFIER.get(detail.name) if detail is not None else None
+    if detail is None or field is None or not detail.raw(field):
+        return []
+    context.use(detail, frozenset({field}))
+    return practitioners(context, detail, field)
 
 
 def _place(orc: Segment, context: Context) -> Reference | None:

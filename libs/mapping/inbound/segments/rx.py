@@ -1,41 +1,57 @@
-"""RXO, RXE, RXR, RXC, TQ1 -> MedicationRequest.
+"""RXO, RXE and their ORC -> MedicationRequest.
 
-Source: v2-to-FHIR IG 1.0.0, RXO[MedicationRequest], RXR[MedicationRequest], TQ1[MedicationRequest]; RXE has
-the shape of RXO with other numbers (the guide's map is under construction).
+Source: v2-to-FHIR IG 1.0.0, RXO[MedicationRequest], TQ1[MedicationRequest]; RXE has the shape of RXO with
+other numbers (the guide's map is under construction), and ORC says of a prescription what it says of any
+order (ORC[ServiceRequest]).
 """
+
+from typing import NamedTuple
 
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
+from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
 from libs.mapping.inbound.datatypes.identifiers import TYPE_SYSTEM, facility_uri
 from libs.mapping.inbound.datatypes.numbers import decimal, units
 from libs.mapping.inbound.datatypes.organizations import organization_of_cwe
 from libs.mapping.inbound.datatypes.practitioners import practitioner
-from libs.mapping.inbound.datatypes.timing import priority, timing_of_tq, timing_of_tq1
-from libs.mapping.inbound.element import DATA_ABSENT, Element, concept, element, resource, words
+from libs.mapping.inbound.datatypes.timing import priority
+from libs.mapping.inbound.element import Element, concept, element, resource
 from libs.mapping.inbound.order_numbers import Numbers
-from libs.mapping.inbound.segments import orc, role
+from libs.mapping.inbound.segments import orc
+from libs.mapping.inbound.segments.dosage import dosage
+from libs.mapping.inbound.segments.medication import medication
 from libs.mapping.inbound.segments.nte import notes
+from libs.mapping.inbound.segments.order_event import business_event, group_numbers, security
 from libs.mapping.inbound.structure import Order
 from libs.terminology.concept_map import concept_map
 
-RXO_FIELDS = frozenset({1, 2, 3, 4, 5, 7, 9, 11, 12, 13, 14, 18, 19, 20, 32})
-RXE_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 21, 23, 24, 25, 26, 27, 40})
-RXR_FIELDS = frozenset({1, 2, 4})
-RXC_FIELDS = frozenset({1, 2, 3, 4})
-TQ1_FIELDS = frozenset({1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 13, 14})
-
 SUBSTITUTION = concept_map("0161", "AllowSubstitution")
-ROUTE = concept_map("0162", "RouteOfAdministration")
-METHOD = concept_map("0165", "AdministrationMethod")
-SITE = concept_map("0550", "BodyParts")
-
 _STOPPED = frozenset({"DC", "OD", "DR"})  # ORC-1: discontinued, where other revoked orders are cancelled
-# Where RXO and RXE hold the same fact: code, minimum, maximum, units, form, dispensed amount, units, refills,
-# substitution, strength, strength units, who ordered, the pharmacy.
-_RXO = (1, 2, 3, 4, 5, 11, 12, 13, 9, 18, 19, 14, 32)
-_RXE = (2, 3, 4, 5, 6, 10, 11, 12, 9, 25, 26, 13, 40)
+
+
+class _Fields(NamedTuple):
+    """Where RXO and RXE hold the same facts; 0 where one of them has none."""
+
+    amount: int  # dispensed
+    unit: int
+    refills: int
+    substitution: int
+    orderer: int
+    pharmacy: int
+    pharmacy_address: int
+    pharmacy_telecom: int
+    reason: int
+    prescription: int
+    first_amount: int
+    ordered: int
+    comment: int
+
+
+_RXO = _Fields(11, 12, 13, 9, 14, 32, 33, 36, 20, 0, 0, 0, 6)
+_RXE = _Fields(10, 11, 12, 9, 13, 40, 41, 45, 27, 15, 39, 32, 0)
+FIELDS = {"RXO": frozenset(_RXO) - {0} | {1}, "RXE": frozenset(_RXE) - {0} | {2}}
 
 
 def medication_request(
@@ -61,118 +77,83 @@ def _request(
     *,
     based_on: Reference | None,
 ) -> Reference:
-    context.use(rx, RXE_FIELDS if rx.name == "RXE" else RXO_FIELDS)
-    fields = _RXE if rx.name == "RXE" else _RXO
+    context.use(rx, FIELDS[rx.name])
+    at = _RXE if rx.name == "RXE" else _RXO
     ordered = order.orc
-    if ordered is not None:
-        context.use(ordered, orc.FIELDS)
-    code, form = codeable_concept(context, rx, fields[0]), codeable_concept(context, rx, fields[4])
     found = resource(
         "MedicationRequest",
-        identifier=[*numbers.identifiers, *_prescription(rx, context)],
-        status="active" if _only_reports(ordered) else _status(ordered, context),
-        basedOn=[based_on] if based_on else [],
+        **_of_orc(order, numbers, context),
+        basedOn=[based_on] if based_on else orc.parents(ordered.first(8), context) if ordered else [],
         intent="filler-order" if based_on else "original-order" if rx.name == "RXO" else "order",
         priority=_priority(order, context),
-        medicationCodeableConcept=code or {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]},
+        **medication(rx, order.all("RXC"), numbers.key, context),
         subject=subject.patient,
         encounter=subject.encounter,
-        authoredOn=times.date_time(context, ordered, 9) if ordered is not None else None,
         requester=orc.requester(
             ordered,
-            orc.requested_by(ordered, None, context) or practitioner(context, rx, fields[11]),
+            orc.requested_by(ordered, None, context) or practitioner(context, rx, at.orderer),
             context,
         ),
-        performer=_performer(order, context),
-        reasonCode=codeable_concepts(context, rx, 27)
-        if rx.name == "RXE"
-        else codeable_concepts(context, rx, 20),
-        note=notes(order.notes, context),
-        dosageInstruction=_dosage(order, rx, fields, context),
-        dispenseRequest=_dispense(rx, fields, context),
-        substitution=_substitution(rx, fields[8], context),
+        performer=next((one.who for one in orc.participants(order, context)), None),
+        reasonCode=codeable_concepts(context, rx, at.reason),
+        note=[*notes(order.notes, context), *_comments(rx, at)],
+        dosageInstruction=dosage(order, rx, context),
+        dispenseRequest=_dispense(rx, at, context),
+        substitution=_substitution(rx, at.substitution, context),
     )
-    if form or order.all("RXC") or rx.text(fields[9]):
-        found.pop("medicationCodeableConcept")
-        medication = _medication(order, rx, fields, context, code=code, form=form)
-        key = (*numbers.key, rx.name)
-        found["medicationReference"] = context.put(medication, None, *key, merge=False)
+    found["identifier"] = [*found.get("identifier", []), *_prescription(rx, at, context)]
+    if "authoredOn" not in found and at.ordered and (when := times.date_time(context, rx, at.ordered)):
+        found["authoredOn"] = when
+    if not found["identifier"]:
+        del found["identifier"]
     if based_on:
         return context.put(found, None, *numbers.key, "encoded")
-    return context.put(
-        found, numbers.request, *numbers.key, keep=("status",) if _only_reports(ordered) else ()
-    )
+    kept = ("status",) if _only_reports(ordered) else ()
+    return context.put(found, numbers.request, *numbers.key, keep=kept)
 
 
-def route(order: Order, context: Context) -> Element:
-    """RXR[MedicationRequest]: route, site and method of administration, as parts of a Dosage."""
-    rxr = order.first("RXR")
-    if rxr is None:
-        return {}
-    context.use(rxr, RXR_FIELDS)
-    return element(
-        route=codeable_concept(context, rxr, 1, ROUTE),
-        site=codeable_concept(context, rxr, 2, SITE),
-        method=codeable_concept(context, rxr, 4, METHOD),
-    )
-
-
-def _dosage(order: Order, rx: Segment, fields: tuple[int, ...], context: Context) -> list[Element]:
-    unit = units(context, rx, fields[3])
-    low, high = decimal(rx.text(fields[1])), decimal(rx.text(fields[2]))
-    dose: Element = {}
-    if low is not None and high is not None and low < high:
-        dose = {"doseRange": {"low": {"value": low} | unit, "high": {"value": high} | unit}}
-    elif low is not None or high is not None:
-        dose = {"doseQuantity": {"value": low if low is not None else high} | unit}
-    rate = decimal(rx.text(23)) if rx.name == "RXE" else None
-    if rate is not None:
-        dose["rateQuantity"] = {"value": rate} | units(context, rx, 24)
-    instructions = codeable_concepts(context, rx, 7) + (
-        codeable_concepts(context, rx, 21) if rx.name == "RXE" else []
-    )
-    instructions += [{"text": text} for tq1 in order.all("TQ1") if (text := tq1.text(10).strip())]
-    text = "; ".join(words(one) for one in instructions)
-    timing, as_stated = _timing(order, rx, context)
-    found = element(
-        text=text or as_stated,
-        additionalInstruction=instructions,
-        timing=timing,
-        **route(order, context),
-        doseAndRate=[dose] if dose else [],
-    )
-    return [found] if found else []
-
-
-def _timing(order: Order, rx: Segment, context: Context) -> tuple[Element, str]:
-    """The Timing and the instruction in words: TQ1, else RXE-1, else ORC-7."""
-    for tq1 in order.all("TQ1"):
-        context.use(tq1, TQ1_FIELDS)
-        return timing_of_tq1(tq1, context), tq1.text(11).strip()
+def _of_orc(order: Order, numbers: Numbers, context: Context) -> Element:
+    """What the ORC says of a prescription, as of any order."""
     ordered = order.orc
-    for segment, field in ((rx, 1), (ordered, 7)):
-        if segment is not None and segment.name != "RXO" and segment.first(field):
-            tq = segment.first(field)
-            return timing_of_tq(context, tq, segment, field), tq.text(8).strip()
-    return {}, ""
+    found = element(identifier=orc.identifiers(ordered, None, numbers, context))
+    found["status"] = "active" if _only_reports(ordered) else _status(ordered, context)
+    if ordered is None:
+        return found
+    context.use(ordered, orc.FIELDS - {14, 29})
+    return found | element(
+        meta=security(ordered, context),
+        extension=business_event(ordered, context),
+        statusReason=codeable_concept(context, ordered, 16),
+        groupIdentifier=group_numbers(ordered, context)[0],
+        authoredOn=times.date_time(context, ordered, 9),
+    )
 
 
-def _dispense(rx: Segment, fields: tuple[int, ...], context: Context) -> Element:
-    amount = decimal(rx.text(fields[5]))
-    refills = decimal(rx.text(fields[7]))
-    pharmacy = rx.first(fields[12])
+def _dispense(rx: Segment, at: _Fields, context: Context) -> Element:
+    amount, first = (
+        decimal(rx.text(at.amount)),
+        decimal(rx.text(at.first_amount)) if at.first_amount else None,
+    )
+    refills = decimal(rx.text(at.refills))
+    unit = units(context, rx, at.unit)
     return element(
-        performer=organization_of_cwe(context, pharmacy) if pharmacy else None,
-        quantity={"value": amount} | units(context, rx, fields[6]) if amount is not None else None,
+        performer=_pharmacy(rx, at, context),
+        initialFill={"quantity": {"value": first} | unit} if first is not None else None,
+        quantity={"value": amount} | unit if amount is not None else None,
         numberOfRepeatsAllowed=int(refills) if refills is not None and 0 <= refills < 1000 else None,
     )
 
 
-def _performer(order: Order, context: Context) -> Reference | None:
-    """Who takes part in the order (PRT, ROL): FHIR has room for one."""
-    stated = (role.part(one, context) for one in order.others if one.name in role.FIELDS)
-    found = [one.who for one in stated if one and one.who]
-    return found[0] if found else None
+def _pharmacy(rx: Segment, at: _Fields, context: Context) -> Reference | None:
+    named = rx.first(at.pharmacy)
+    found = organization_of_cwe(context, named) if named else None
+    if found is not None:
+        context.describe(
+            found,
+            address=addresses(context, rx, at.pharmacy_address),
+            telecom=telecoms(context, rx, at.pharmacy_telecom),
+        )
+    return found
 
 
 def _substitution(rx: Segment, field: int, context: Context) -> Element:
@@ -180,41 +161,10 @@ def _substitution(rx: Segment, field: int, context: Context) -> Element:
     return {"allowedCodeableConcept": allowed} if allowed else {}
 
 
-def _medication(
-    order: Order,
-    rx: Segment,
-    fields: tuple[int, ...],
-    context: Context,
-    *,
-    code: Element | None,
-    form: Element | None,
-) -> Element:
-    ingredients = [_component(rxc, context) for rxc in order.all("RXC")]
-    strength = decimal(rx.text(fields[9]))
-    if strength is not None and code is not None:
-        ingredients.append(
-            {
-                "itemCodeableConcept": code,
-                "strength": {
-                    "numerator": {"value": strength} | units(context, rx, fields[10]),
-                    "denominator": {"value": 1},
-                },
-            }
-        )
-    return resource("Medication", code=code, form=form, ingredient=[one for one in ingredients if one])
-
-
-def _component(rxc: Segment, context: Context) -> Element:
-    context.use(rxc, RXC_FIELDS)
-    item, amount = codeable_concept(context, rxc, 2), decimal(rxc.text(3))
-    if item is None:
-        return {}
-    strength = (
-        {"numerator": {"value": amount} | units(context, rxc, 4), "denominator": {"value": 1}}
-        if amount is not None
-        else None
-    )
-    return element(itemCodeableConcept=item, isActive=rxc.text(1).strip() == "A" or None, strength=strength)
+def _comments(rx: Segment, at: _Fields) -> list[Element]:
+    """RXO-6: the provider's instructions to the pharmacy."""
+    stated = rx.repetitions(at.comment) if at.comment else []
+    return [{"text": text} for value in stated if (text := (value.text(2) or value.text(1)).strip())]
 
 
 def _only_reports(ordered: Segment | None) -> bool:
@@ -237,14 +187,15 @@ def _priority(order: Order, context: Context) -> str | None:
     return None
 
 
-def _prescription(rx: Segment, context: Context) -> list[Element]:
-    number = rx.text(15).strip() if rx.name == "RXE" else ""
-    if not number:
-        return []
-    return [
-        {
-            "type": concept(TYPE_SYSTEM, "PRN"),
-            "system": facility_uri(context, "prescription"),
-            "value": number,
-        }
-    ]
+def _prescription(rx: Segment, at: _Fields, context: Context) -> list[Element]:
+    number = rx.text(at.prescription).strip() if at.prescription else ""
+    return [prescription_number(number, context)] if number else []
+
+
+def prescription_number(number: str, context: Context) -> Element:
+    """The number of a prescription (RXE-15, RXD-7) as an Identifier."""
+    return {
+        "type": concept(TYPE_SYSTEM, "PRN"),
+        "system": facility_uri(context, "prescription"),
+        "value": number,
+    }

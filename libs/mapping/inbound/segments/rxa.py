@@ -1,29 +1,32 @@
-"""RXA, RXR, ORC and OBX -> Immunization; RXA -> MedicationAdministration.
+"""RXA, RXR, ORC and OBX -> Immunization.
 
-Source: v2-to-FHIR IG 1.0.0, RXA[Immunization], RXR[Immunization], ORC[Immunization],
-ORC[MedicationAdministration]; the OBX of a VXU by the CDC implementation guide for immunization messaging.
+Source: v2-to-FHIR IG 1.0.0, RXA[Immunization], RXR[Immunization], ORC[Immunization]; the OBX of a VXU by the
+CDC implementation guide for immunization messaging.
 """
 
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
-from libs.mapping.inbound.datatypes.locations import location
+from libs.mapping.inbound.datatypes.contacts import addresses
+from libs.mapping.inbound.datatypes.locations import location, location_at
 from libs.mapping.inbound.datatypes.numbers import decimal, units
 from libs.mapping.inbound.datatypes.organizations import organization_of_cwe
 from libs.mapping.inbound.datatypes.practitioners import practitioners
 from libs.mapping.inbound.element import DATA_ABSENT, Element, absent, concept, element, resource
 from libs.mapping.inbound.order_numbers import Numbers
-from libs.mapping.inbound.segments import rx
+from libs.mapping.inbound.segments.dosage import route
 from libs.mapping.inbound.segments.nte import notes
 from libs.mapping.inbound.segments.order_event import group_numbers, security
 from libs.mapping.inbound.structure import Order, Result
 from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 15, 16, 17, 18, 19, 20, 21, 22, 27})
+FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 15, 16, 17, 18, 19, 20, 21, 22, 27, 28})
 ORC_FIELDS = frozenset({1, 2, 3, 4, 9, 12, 28, 38})
 COMPLETION = concept_map("0322", "CompletionStatus")
 ROLE = "http://terminology.hl7.org/CodeSystem/v2-0443"
+UNKNOWN_AMOUNT = 999  # RXA-6, which is required
+
 CVX_NONE = "998"  # CVX: no vaccine administered
 
 _ELIGIBILITY, _FUNDING, _REACTION, _COMMENT = "64994-7", "30963-3", "31044-1", "48767-8"
@@ -52,7 +55,7 @@ def immunization(order: Order, numbers: Numbers, context: Context, subject: Subj
         "Immunization",
         meta=security(order.orc, context) if order.orc is not None else {},
         identifier=[*numbers.identifiers, *(one for one in group_numbers(order.orc, context) if one)],
-        status=_status(rxa, context),
+        status=status(rxa, context),
         statusReason=reason,
         vaccineCode=codeable_concept(context, rxa, 5) or {"extension": [_unknown()]},
         patient=subject.patient,
@@ -61,12 +64,14 @@ def immunization(order: Order, numbers: Numbers, context: Context, subject: Subj
         recorded=_recorded(order, rxa, context),
         primarySource=_primary_source(rxa),
         reportOrigin=codeable_concept(context, rxa, 9) if _primary_source(rxa) is False else None,
-        location=location(context, rxa, 27) or location(context, rxa, 11),
+        location=place(rxa, context),
         manufacturer=organization_of_cwe(context, rxa.first(17)) if rxa.first(17) else None,
         lotNumber=rxa.text(15).strip(),
         expirationDate=times.date(context, rxa, 16),
-        doseQuantity={"value": amount} | units(context, rxa, 7) if amount not in (None, 999) else None,
-        performer=_performers(order, rxa, context),
+        doseQuantity={"value": amount} | units(context, rxa, 7)
+        if amount not in (None, UNKNOWN_AMOUNT)
+        else None,
+        performer=performers(order, rxa, context),
         note=notes(order.notes, context) + _comments(own),
         reasonCode=codeable_concepts(context, rxa, 19),
         **_site(order, context),
@@ -78,49 +83,26 @@ def immunization(order: Order, numbers: Numbers, context: Context, subject: Subj
     return context.put(found, numbers.request, *key)
 
 
-def administration(
-    order: Order, numbers: Numbers, context: Context, subject: Subject, request: Reference | None
-) -> Reference | None:
-    """RXA as a MedicationAdministration (RAS); None when the group has none."""
-    rxa = next((one for one in (order.detail, *order.others) if one and one.name == "RXA"), None)
-    if rxa is None:
-        return None
-    context.use(rxa, FIELDS)
-    lasted = times.between(context, rxa, 3, 4)
-    amount = decimal(rxa.text(6))
-    when: Element = (
-        {"effectivePeriod": lasted} if "end" in lasted else element(effectiveDateTime=lasted.get("start"))
-    )
-    stated = context.code(COMPLETION, rxa.text(20).strip(), rxa, 20)
-    found = resource(
-        "MedicationAdministration",
-        identifier=numbers.identifiers,
-        request=request,
-        status="entered-in-error" if rxa.text(21).strip() == "D" else stated or "completed",
-        medicationCodeableConcept=codeable_concept(context, rxa, 5) or {"extension": [_unknown()]},
-        subject=subject.patient,
-        context=subject.encounter,
-        **when,
-        performer=[{"actor": person} for person in practitioners(context, rxa, 10)],
-        reasonCode=codeable_concepts(context, rxa, 19),
-        note=notes(order.notes, context),
-        dosage=element(
-            dose={"value": amount} | units(context, rxa, 7) if amount not in (None, 999) else None,
-            **rx.route(order, context),
-        ),
-    )
-    if "effectiveDateTime" not in found and "effectivePeriod" not in found:
-        found["_effectiveDateTime"] = absent("unknown")
-    return context.put(found, None, *numbers.key, rxa.text(2), rxa.text(3), rxa.text(5))
-
-
 def is_vaccine(order: Order) -> bool:
     """Whether the order's RXA names a vaccine: a code of the CDC's list (CVX)."""
     rxa = order.detail
     return rxa is not None and rxa.name == "RXA" and "CVX" in (rxa.text(5, 3).strip(), rxa.text(5, 6).strip())
 
 
-def _status(rxa: Segment, context: Context) -> str:
+def place(rxa: Segment, context: Context) -> Reference | None:
+    """Where it was administered: RXA-27 or, before version 2.6, RXA-11; RXA-28 is the address."""
+    found = location(context, rxa, 27) or location(context, rxa, 11)
+    stated = addresses(context, rxa, 28)
+    if not stated:
+        return found
+    if found is None:
+        return location_at(context, stated[0])
+    context.describe(found, address=stated[0])
+    return found
+
+
+def status(rxa: Segment, context: Context) -> str:
+    """RXA-20; deleted (RXA-21) it was an error, refused (RXA-18) it was not done."""
     if rxa.text(21).strip() == "D":
         return "entered-in-error"
     if rxa.text(18).strip() and not rxa.text(20).strip():
@@ -140,7 +122,8 @@ def _recorded(order: Order, rxa: Segment, context: Context) -> str | None:
     return times.date_time(context, order.orc, 9) if order.orc is not None else None
 
 
-def _performers(order: Order, rxa: Segment, context: Context) -> list[Element]:
+def performers(order: Order, rxa: Segment, context: Context) -> list[Element]:
+    """Who administered it (RXA-10) and who ordered it (ORC-12)."""
     stated = [(rxa, 10, "AP")]
     if order.orc is not None:
         stated.append((order.orc, 12, "OP"))
@@ -152,7 +135,7 @@ def _performers(order: Order, rxa: Segment, context: Context) -> list[Element]:
 
 
 def _site(order: Order, context: Context) -> Element:
-    found = rx.route(order, context)
+    found = route(order, context)
     return element(route=found.get("route"), site=found.get("site"))
 
 
