@@ -38,7 +38,9 @@ MLLP_QUIRKS = Counter(
 MLLP_DROPPED = Counter(
     "mllp_connections_dropped_total", "MLLP connections ended or refused by us", ["reason"]
 )
-NAKS = Counter("hl7_naks_total", "Negative acknowledgements, by code and reason", ["code", "reason"])
+NAKS = Counter(
+    "hl7_naks_total", "Negative acknowledgements, by code and reason", ["code", "reason", "listener"]
+)
 MLLP_CONNECTIONS = Gauge("mllp_connections", "Open MLLP connections", multiprocess_mode="livesum")
 MLLP_LISTENER_CONNECTIONS = Gauge(
     "mllp_listener_connections",

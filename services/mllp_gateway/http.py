@@ -8,19 +8,20 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
 from libs import health
-from services.mllp_gateway.http_ingest import Ingest
+from services.mllp_gateway.http_ingest import RETRY_AFTER, Ingest
+from services.mllp_gateway.limits import Limits
 
 HEADERS_WITHIN = 20  # seconds a client may leave a request unfinished
 
 
 class GatewaySite(Site):
-    """Serves the port; no body may be longer than what `/hl7` takes."""
+    """Serves the port; no body may be longer than what `/hl7` takes, nor all of them than the memory."""
 
     noisy = False
 
-    def __init__(self, checks: Mapping[str, health.Check], ingest: Ingest) -> None:
+    def __init__(self, checks: Mapping[str, health.Check], ingest: Ingest, limits: Limits) -> None:
         super().__init__(_Root(checks, ingest), timeout=HEADERS_WITHIN)  # type: ignore[no-untyped-call]
-        self.requestFactory = _request_type(ingest.max_body)
+        self.requestFactory = _request_type(ingest.max_body, limits)
         self.displayTracebacks = False
 
     def log(self, request: Any) -> None:
@@ -47,30 +48,46 @@ class _Root(Resource):
         return body
 
 
-def _request_type(max_body: int) -> type[Request]:
+def _request_type(max_body: int, limits: Limits) -> type[Request]:
     class BoundedRequest(Request):
-        """Ends a connection that sends more than it may, before it has done so."""
+        """Ends a connection that sends more than it may, before it has done so.
+
+        Its body counts as held until it is answered or gone.
+        """
 
         channel: HTTPChannel
+        _held = 0  # bytes
 
         def gotLength(self, length: int | None) -> None:
-            self._taken = 0
             if length is not None and length > max_body:
-                self._refuse()
+                self._refuse(b"413 Content Too Large")
             super().gotLength(length)  # type: ignore[no-untyped-call]
 
         def handleContentChunk(self, data: bytes) -> None:
-            self._taken += len(data)
-            if self._taken > max_body:
-                self._refuse()
+            self._held += len(data)
+            limits.incomplete += len(data)
+            if self._held > max_body:
+                self._refuse(b"413 Content Too Large")
+            elif limits.is_overrun:
+                self._refuse(b"503 Service Unavailable\r\nRetry-After: %s" % RETRY_AFTER)
             else:
                 super().handleContentChunk(data)  # type: ignore[no-untyped-call]
 
-        def _refuse(self) -> None:
+        def finish(self) -> None:
+            self._release()
+            super().finish()  # type: ignore[no-untyped-call]
+
+        def connectionLost(self, reason: Any) -> None:
+            self._release()
+            super().connectionLost(reason)  # type: ignore[no-untyped-call]
+
+        def _release(self) -> None:
+            limits.incomplete -= self._held
+            self._held = 0
+
+        def _refuse(self, status: bytes) -> None:
             transport: Any = self.channel.transport
-            transport.write(
-                b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-            )
+            transport.write(b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % status)
             transport.loseConnection()
 
     return BoundedRequest

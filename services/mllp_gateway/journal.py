@@ -117,7 +117,7 @@ def _count(exchange: Exchange, seconds: float) -> None:
         return
     PARSE_ERRORS.labels(exchange.reason).inc()
     if exchange.code:
-        NAKS.labels(exchange.code, exchange.reason).inc()
+        NAKS.labels(exchange.code, exchange.reason, exchange.client.listener.name).inc()
 
 
 @cache

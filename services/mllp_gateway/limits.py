@@ -21,7 +21,7 @@ class Limits:
         self._waiting: list[Reader] = []
         self.connections = 0
         self.held = 0  # bytes of messages that are not answered yet
-        self.incomplete = 0  # bytes of messages of which a part has come
+        self.incomplete = 0  # bytes of messages of which a part has come, and of requests over HTTP
 
     def enter(self, address: str) -> bool:
         """Count a connection from `address` ("" is limited in all only); False when it is one too many."""

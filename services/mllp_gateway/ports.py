@@ -8,7 +8,8 @@ import socket
 from typing import Any
 
 from twisted.internet.endpoints import AdoptedStreamServerEndpoint
-from twisted.protocols.haproxy import proxyEndpoint
+
+from services.mllp_gateway.proxies import ProxiedFactory
 
 BACKLOG = 1024  # connections that may wait for us
 
@@ -38,7 +39,7 @@ def open_port(reactor: Any, address: str, port: int, factory: Any, *, proxy: boo
         raise CannotListen(f"port {port} of {address} cannot be opened: {reason}") from error
     endpoint: Any = AdoptedStreamServerEndpoint(reactor, server.detach(), family)  # type: ignore[no-untyped-call]
     if proxy:
-        endpoint = proxyEndpoint(endpoint)
+        factory = ProxiedFactory(factory)  # type: ignore[no-untyped-call]
     opened: list[Any] = []
     endpoint.listen(factory).addCallback(opened.append)  # at once: the socket listens already
     return opened[0]

@@ -72,7 +72,8 @@ class Gateway:
             log.info("listening", listener=listener.name, port=port.getHost().port)
         checks = {"redis": lambda: self._storage.problem, "mllp": self._problem}
         ingest = Ingest(http, self._receiver, self._limits, self._turns, http_token)
-        self._http_port = self._open(http.address, http.port, GatewaySite(checks, ingest), proxy=False)
+        site = GatewaySite(checks, ingest, self._limits)
+        self._http_port = self._open(http.address, http.port, site, proxy=False)
         log.info("listening", listener="http", port=self._http_port.getHost().port)
 
     @defer.inlineCallbacks

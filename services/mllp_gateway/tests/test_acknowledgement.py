@@ -29,6 +29,14 @@ def test_the_answer_is_addressed_to_the_sender(gateway: GatewayProcess) -> None:
     assert msh[9] != fields(second, "MSH")[9]
 
 
+def test_processing_id_version_and_character_set_are_the_senders(gateway: GatewayProcess) -> None:
+    message = adt(processing="T^A", version="2.5^DEU", msh16="||8859/1~ISO IR87")
+
+    msh = fields(gateway.ask(message), "MSH")
+
+    assert (msh[10], msh[11], msh[17]) == ("T^A", "2.5^DEU", "8859/1~ISO IR87")
+
+
 @pytest.mark.parametrize(
     ("version", "expected"),
     [("2.2", "ACK"), ("2.3.1", "ACK"), ("2.4", "ACK^A01^ACK"), ("2.9", "ACK^A01^ACK")],

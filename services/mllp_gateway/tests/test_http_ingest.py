@@ -1,5 +1,6 @@
 """HL7 over HTTP."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -8,11 +9,13 @@ import pytest
 from libs.embedded.redis import Redis
 from services.mllp_gateway.tests.harness import (
     GatewayProcess,
+    Peer,
     adt,
     code,
     fields,
     running_gateway,
     stored_bodies,
+    wait_for,
 )
 
 
@@ -85,6 +88,25 @@ def test_a_body_beyond_the_limit_is_cut_off(tmp_path: Path, redis_url: str) -> N
 
         assert (announced, chunked) == (413, 413)
         assert post(gateway, adt()).status_code == 200
+
+
+def test_bodies_that_wait_for_their_rest_take_no_more_than_the_memory(tmp_path: Path, redis_url: str) -> None:
+    part = (
+        b"POST /hl7 HTTP/1.1\r\nHost: ehr\r\nContent-Type: application/hl7-v2\r\n"
+        b"Content-Length: 99000\r\n\r\n" + b"x" * 90_000
+    )
+    with running_gateway(tmp_path, redis_url, mllp_memory=1_000_000) as gateway, ExitStack() as open_peers:
+        peers = [open_peers.enter_context(Peer(gateway.http)) for _ in range(12)]
+        for peer in peers:
+            peer.send(part)
+        refused = peers[-1].socket.recv(65536)
+
+        assert refused.startswith(b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\n")
+        assert code(gateway.ask(adt("1"))) == "AA"
+        open_peers.close()
+        wait_for(lambda: post(gateway, adt("2") + b"ZZZ|" + b"x" * 90_000 + b"\r").status_code == 200)
+        for number in range(3, 30):  # answered ones count no longer
+            assert post(gateway, adt(str(number)) + b"ZZZ|" + b"x" * 90_000 + b"\r").status_code == 200
 
 
 def post_or_status(gateway: GatewayProcess, content: object) -> int:

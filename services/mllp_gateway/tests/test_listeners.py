@@ -4,6 +4,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,15 @@ from services.mllp_gateway.tests.harness import (
     stored_bodies,
     wait_for,
 )
+
+
+def proxy_v2(sender: str, receiver: str) -> bytes:
+    """What a proxy says of a connection, in the binary form of its protocol."""
+    source = ip_address(sender)
+    family = b"\x11" if source.version == 4 else b"\x21"
+    ports = (40000).to_bytes(2, "big") + (2575).to_bytes(2, "big")
+    addresses = source.packed + ip_address(receiver).packed + ports
+    return b"\r\n\r\n\0\r\nQUIT\n\x21" + family + len(addresses).to_bytes(2, "big") + addresses
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +195,34 @@ def test_a_port_stands_for_an_organization_and_a_proxy_says_who_calls(tmp_path: 
     assert envelopes == [("north", "8859/15", "203.0.113.7:40000", adt("1"))]
 
 
+@pytest.mark.parametrize(
+    ("hello", "peer"),
+    [
+        pytest.param(b"PROXY TCP4 203.0.113.7 192.0.2.1 40000 2575\r\n", "203.0.113.7:40000", id="v1"),
+        pytest.param(
+            b"PROXY TCP6 2001:db8::7 2001:db8::1 40000 2575\r\n", "2001:db8::7:40000", id="v1, IPv6"
+        ),
+        pytest.param(proxy_v2("203.0.113.7", "192.0.2.1"), "203.0.113.7:40000", id="v2"),
+        pytest.param(proxy_v2("2001:db8::7", "2001:db8::1"), "2001:db8:0:0:0:0:0:7:40000", id="v2, IPv6"),
+        pytest.param(b"PROXY UNKNOWN\r\n", "127.0.0.1", id="v1, of the proxy itself"),
+        pytest.param(b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", "127.0.0.1", id="v2, of the proxy itself"),
+    ],
+)
+def test_a_proxy_may_speak_either_version(tmp_path: Path, redis_url: str, hello: bytes, peer: str) -> None:
+    port = free_port()
+    listeners = tmp_path / "listeners.toml"
+    listeners.write_text(f'[[listener]]\nname = "proxied"\nport = {port}\nproxy = true\n')
+    with running_gateway(tmp_path, redis_url, listeners_file=listeners), Peer(port) as proxy:
+        proxy.send(hello + framed(adt("1")))
+        assert code(proxy.answer()) == "AA"
+        proxy.send(framed(adt("2")))
+        proxy.socket.shutdown(1)
+        assert code(proxy.answer()) == "AA"
+        assert proxy.answer() is None
+
+    assert all(e.peer.startswith(peer) for e in stored(redis_url))
+
+
 def test_character_set_and_time_zone_are_the_ports_unless_the_senders_rule_says(
     tmp_path: Path, redis_url: str
 ) -> None:
@@ -239,6 +277,8 @@ def test_a_port_has_limits_of_its_own(tmp_path: Path, redis_url: str) -> None:
         wait_for(lambda: gateway.metric('mllp_listener_connections{listener="small"}') == 0)
         with Peer(port) as third:
             assert code(third.ask(adt("2") + b"Z" * 1000)) == "AR"
+        name = 'hl7_naks_total{code="AR",listener="small",reason="too_large"}'
+        assert gateway.metric(name) == 1
         assert code(gateway.ask(adt("3") + b"Z" * 1000)) == "AA"
 
 
