@@ -86,6 +86,11 @@ def handlers(refusal: Refusal) -> dict[Any, Handler]:
         text = "a dependency of the server is away; try again"
         return refusal(503, text, {"Retry-After": RETRY_AFTER})
 
+    async def too_slow(request: Request, error: Exception) -> Response:
+        log.error("not finished in time", cause=str(error))
+        text = "it could not be finished in time; try again, or ask for less"
+        return refusal(503, text, {"Retry-After": RETRY_AFTER})
+
     async def conflict(request: Request, error: Exception) -> Response:
         return refusal(409, "another request changed the same at the same time; try again")
 
@@ -97,6 +102,6 @@ def handlers(refusal: Refusal) -> dict[Any, Handler]:
         HTTPException: not_routed,
         Unavailable: unavailable,
         Conflict: conflict,
-        Transient: unavailable,
+        Transient: too_slow,
         Permanent: refused_by_the_store,
     }

@@ -26,6 +26,7 @@ from services.console.api.problem import Forbidden, TooManyRequests
 WINDOW = 300  # seconds over which failures are counted
 FAILURES = {"user and address": 10, "address": 50, "user": 100}  # after which nothing is tried any more
 AT_A_TIME = 2  # passwords that are checked together; each takes 16 MB and a fifth of a second
+WAITING = 20  # log-ins that wait for their turn; who comes then is told to come again
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -64,15 +65,25 @@ class Logins:
         self._failures = failures
         self._known: Remembered[User] = Remembered("password")
         self._turns = anyio.CapacityLimiter(AT_A_TIME)
+        self._under_way = 0
 
     async def user(self, name: str, password: str, address: str) -> User:
         """Raises Unauthorized, TooManyRequests."""
         credential = f"{name}:{password}"
         found = self._known.get(credential)
         if found is None:
-            found = await anyio.to_thread.run_sync(self._check, name, password, address, limiter=self._turns)
+            found = await self._in_turn(name, password, address)
             self._known.put(credential, found)
         return found
+
+    async def _in_turn(self, name: str, password: str, address: str) -> User:
+        if self._under_way >= AT_A_TIME + WAITING:
+            raise TooManyRequests("too many log-ins at a time; try again", headers={"Retry-After": "2"})
+        self._under_way += 1
+        try:
+            return await anyio.to_thread.run_sync(self._check, name, password, address, limiter=self._turns)
+        finally:
+            self._under_way -= 1
 
     def _check(self, name: str, password: str, address: str) -> User:
         # Asked when its turn has come: what waits with it may have failed meanwhile.

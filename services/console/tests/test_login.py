@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 
+import anyio
 import pytest
 from redis import Redis
 
@@ -107,6 +108,30 @@ def test_failures_are_forgotten_after_a_while_and_name_nobody_in_redis(redis: Re
     assert len(keys) == 3
     assert all(0 < int(str(redis.ttl(key))) <= WINDOW for key in keys)
     assert not any(b"anna" in key or b"10.0.0" in key for key in keys)
+
+
+def test_log_ins_do_not_pile_up(
+    server: Served, redis: Redis, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.console.login.WAITING", 1)
+
+    http = server.client(BASE, {})
+
+    async def together() -> list[int]:
+        statuses: list[int] = []
+
+        async def try_one(number: int) -> None:
+            headers = {"Authorization": basic(f"user{number}:wrong")}
+            statuses.append((await http.get("messages", headers=headers)).status_code)
+
+        async with anyio.create_task_group() as group:
+            for number in range(8):
+                group.start_soon(try_one, number)
+        return statuses
+
+    statuses = server.portal.call(together)
+
+    assert sorted(statuses) == [401, 401, 401, 429, 429, 429, 429, 429]
 
 
 def test_a_user_that_was_removed_is_out_when_the_time_is_over(
