@@ -62,6 +62,45 @@ def test_content_above_the_limit_is_a_binary_of_its_own() -> None:
     assert "data" not in content["attachment"]
 
 
+def test_a_document_with_what_is_known_of_its_edition() -> None:
+    fields = {
+        2: "DS",
+        3: "AP",
+        6: "20260310",
+        8: "20260311093000+0100",
+        9: "7001^Berger^Paul",
+        12: "DOC9^NORTH",
+        14: "P7^EHR",
+        15: "F7^LAB",
+        19: "UN",
+        21: "Typing error",
+        23: "8001^Novak^Ada",
+    }
+    found = mapped(
+        *message(
+            "MDM^T08",
+            segment("TXA", fields),
+            segment(
+                "OBX",
+                {1: "1", 2: "RP", 3: "1^Body^L", 5: "http://files/1", 11: "F", 14: "20260310093000+0100"},
+            ),
+            "NTE|1||Page two is missing",
+        )
+    )
+    document, edited = only(found, "DocumentReference"), resources(found, "Provenance")[0]
+    pointer, comment = (one["attachment"] for one in document["content"])
+
+    assert document["extension"][0]["valueDate"] == "2026-03-10"
+    assert document["_status"]["extension"][0]["valueCodeableConcept"]["coding"][0]["code"] == "UN"
+    assert document["docStatus"] == "final"
+    assert [one["identifier"]["value"] for one in document["context"]["related"]] == ["P7", "F7"]
+    assert pointer["creation"] == "2026-03-10T09:30:00+01:00"
+    assert base64.b64decode(comment["data"]) == b"Page two is missing"
+    assert edited["recorded"] == "2026-03-11T09:30:00+01:00"
+    assert edited["reason"] == [{"text": "Typing error"}]
+    assert [one["type"]["coding"][0]["code"] for one in edited["agent"]] == ["AUT", "IRCP"]
+
+
 SCH = segment(
     "SCH",
     {

@@ -67,7 +67,7 @@ def encapsulated(
     if content is None:
         context.warn(segment, field, "the data is not in the encoding that ED.4 declares; carried as text")
         content = data.encode()
-    content_type = _declared(ed.text(2), ed.text(3)) or _sniffed(content) or UNKNOWN
+    content_type = declared(ed.text(2), ed.text(3)) or _sniffed(content) or UNKNOWN
     found = attachment(context, content, content_type, title)
     kind = ed.text(2).strip()
     if kind and not ed.text(3).strip() and "/" not in kind:
@@ -92,7 +92,7 @@ def pointer(rp: Value) -> Element | None:
     url = rp.text(1).strip()
     if not url:
         return None
-    return element(contentType=_declared(rp.text(3), rp.text(4)), url=url.replace(" ", "%20"))
+    return element(contentType=declared(rp.text(3), rp.text(4)), url=url.replace(" ", "%20"))
 
 
 def _content(data: str, encoding: str) -> bytes | None:
@@ -116,7 +116,8 @@ def _content(data: str, encoding: str) -> bytes | None:
     return data.encode()
 
 
-def _declared(kind: str, subtype: str) -> str | None:
+def declared(kind: str, subtype: str) -> str | None:
+    """The media type that a type and subtype of data (tables 0191 and 0291) state; None when they do not."""
     kind, subtype = kind.strip(), subtype.strip()
     if _MIME.match(kind.lower()):
         return kind.lower()

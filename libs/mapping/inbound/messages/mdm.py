@@ -27,7 +27,8 @@ def mdm(group: Patient, context: Context) -> list[Reference]:
         other = [one for one in results if one.obx.text(2).strip() not in txa.ATTACHED]
         loose.observations(other, context, about)
     results = [one for one in _results(group) if one.obx.text(2).strip() in txa.ATTACHED]
-    found = [txa.document(one, results, context, about, requests) for one in documents]
+    comments = [note for one in results for note in one.notes] if documents else []
+    found = [txa.document(one, results, context, about, requests, comments=comments) for one in documents]
     if not documents:
         for order, number in zip(group.orders, numbers, strict=True):
             setting = obr.setting(order, number, context, about, request=None, specimens=[])

@@ -1,6 +1,7 @@
-"""TXA and OBX -> DocumentReference.
+"""TXA, OBX and NTE -> DocumentReference, and the Provenance of its last edit.
 
-Source: v2-to-FHIR IG 1.0.0, TXA[DocumentReference], OBX[DocumentReference].
+Source: v2-to-FHIR IG 1.0.0, TXA[DocumentReference], OBX[DocumentReference], NTE[DocumentReference],
+TXA[Provenance], in which the originator is an author here: the guide calls him a recipient, too.
 """
 
 from collections.abc import Sequence
@@ -8,16 +9,28 @@ from collections.abc import Sequence
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
-from libs.mapping.inbound.datatypes.attachments import attachment, encapsulated, pointer
+from libs.mapping.inbound.datatypes.attachments import attachment, declared, encapsulated, pointer
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
 from libs.mapping.inbound.datatypes.identifiers import ei_identifier, facility_uri
 from libs.mapping.inbound.datatypes.practitioners import practitioners
-from libs.mapping.inbound.element import DATA_ABSENT, Element, element, resource
-from libs.mapping.inbound.segments.obx import FIELDS as OBX_FIELDS
+from libs.mapping.inbound.element import (
+    ALTERNATE_CODES,
+    DATA_ABSENT,
+    Element,
+    absent,
+    concept,
+    element,
+    extension,
+    resource,
+)
+from libs.mapping.inbound.segments.nte import notes
 from libs.mapping.inbound.structure import Result
 from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset({1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 13, 16, 17, 18, 19, 22, 25})
+FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 22, 25})
+EDIT_FIELDS = frozenset({8, 21, 23})
+OBX_FIELDS = frozenset({1, 2, 3, 5, 11, 14})
+ORIGINATED = "http://hl7.org/fhir/6.0/StructureDefinition/extension-date"
 CONFIDENTIALITY = concept_map("0272", "DocumentConfidentialityStatus")
 
 _DOC_STATUS = {  # table 0271
@@ -30,30 +43,45 @@ _DOC_STATUS = {  # table 0271
     "LA": "final",
 }
 _AVAILABILITY = {"AV": "current", "CA": "entered-in-error", "OB": "superseded", "UN": "current"}  # table 0273
+_AVAILABILITY_TABLE = "http://terminology.hl7.org/CodeSystem/v2-0273"
+_DAY = 10  # characters of a date
 _CANCELLED = frozenset({"T11"})
 _RELATION = {"T05": "appends", "T06": "appends", "T09": "replaces", "T10": "replaces"}
 _TEXT = frozenset({"TX", "FT", "ST"})
 ATTACHED = _TEXT | {"ED", "RP"}  # value types that are the content of a document
+_OF_RESULT = {"P": "preliminary", "F": "final", "C": "amended"}  # OBX-11, where TXA-17 is silent
+_PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+_FIRST_OF_SEVERAL = "FHIR has room for one; the first is carried"
 
 
 def document(
-    txa: Segment, results: Sequence[Result], context: Context, subject: Subject, orders: Sequence[Reference]
+    txa: Segment,
+    results: Sequence[Result],
+    context: Context,
+    subject: Subject,
+    orders: Sequence[Reference],
+    *,
+    comments: Sequence[Segment] = (),
 ) -> Reference:
-    """TXA[DocumentReference] with the content of the OBX that hold it."""
+    """TXA[DocumentReference] with the content of the OBX that hold it, and of notes (NTE) on them."""
     context.use(txa, FIELDS)
     number = ei_identifier(context, txa.first(12), purpose="document")
     title = txa.text(25).strip()
-    content = _content(results, context, title)
+    content = _content(results, context, title) + _commented(comments, context)
+    presented = declared(txa.text(3), "") or ("text/plain" if txa.text(3).strip() in _TEXT else None)
+    content = [{"contentType": presented} | one if presented else one for one in content]
     created = times.date_time(context, txa, 4)
     found = resource(
         "DocumentReference",
+        extension=_originated(txa, context),
         masterIdentifier=number,
         identifier=([number] if number else []) + _file_name(txa, context),
         status=_status(txa, context),
-        docStatus=_doc_status(txa, context),
+        _status=_availability(txa),
+        docStatus=_doc_status(txa, context) or _status_of(results),
         type=codeable_concept(context, txa, 2, table="0270"),
         subject=subject.patient,
-        date=times.instant(context, txa, 6) or times.instant(context, txa, 7),
+        date=_date(txa, context),
         author=[who for field in (9, 5, 11) for who in practitioners(context, txa, field)],
         authenticator=_authenticator(txa, context),
         relatesTo=_relates_to(txa, context),
@@ -64,14 +92,17 @@ def document(
         context=element(
             encounter=[subject.encounter] if subject.encounter else [],
             period=element(start=created),
-            related=list(orders),
+            related=[*orders, *_orders(txa, orders, context)],
         ),
     )
     stated = txa.first(12)
     if number is not None and (stated.text(2).strip() or stated.text(3).strip()):
-        return context.put(found, number)
-    key = ("document", number["value"]) if number else ("document", context.control_id, txa.text(1))
-    return context.put(found, None, subject.key, *key)
+        written = context.put(found, number)
+    else:
+        key = ("document", number["value"]) if number else ("document", context.control_id, txa.text(1))
+        written = context.put(found, None, subject.key, *key)
+    _edited(txa, written, context)
+    return written
 
 
 def _content(results: Sequence[Result], context: Context, title: str) -> list[Element]:
@@ -88,10 +119,80 @@ def _content(results: Sequence[Result], context: Context, title: str) -> list[El
                 lines.append(value.text(1))
             else:
                 attached = encapsulated(context, value, obx, 5, name) if kind == "ED" else pointer(value)
-                found += [attached] if attached else []
+                created = times.date_time(context, obx, 14)
+                found += [attached | element(creation=created)] if attached else []
     if lines:
         found.insert(0, attachment(context, "\n".join(lines).encode(), "text/plain", title))
     return found
+
+
+def _commented(comments: Sequence[Segment], context: Context) -> list[Element]:
+    """NTE[DocumentReference]: the notes on the content, as content of its own."""
+    lines = [one["text"] for one in notes(comments, context)]
+    return [attachment(context, "\n".join(lines).encode(), "text/plain", "Comment")] if lines else []
+
+
+def _date(txa: Segment, context: Context) -> str | None:
+    """TXA-6, else TXA-7; a date without a time is no instant, and stands in an extension."""
+    if _originated(txa, context):
+        return times.instant(context, txa, 7)
+    return times.instant(context, txa, 6) or times.instant(context, txa, 7)
+
+
+def _originated(txa: Segment, context: Context) -> list[Element]:
+    """TXA-6 without a time of day."""
+    day = times.date_time(context, txa, 6)
+    return extension(ORIGINATED, valueDate=day) if day and len(day) <= _DAY else []
+
+
+def _availability(txa: Segment) -> Element | None:
+    """TXA-19, where FHIR's status says another thing than the code does."""
+    stated = txa.text(19).strip()
+    if stated not in _AVAILABILITY or stated == "AV":
+        return None
+    code = {"coding": [{"system": _AVAILABILITY_TABLE, "code": stated}]}
+    return {"extension": extension(ALTERNATE_CODES, valueCodeableConcept=code)}
+
+
+def _status_of(results: Sequence[Result]) -> str | None:
+    """What the results say of the document, when all say the same."""
+    stated = {_OF_RESULT.get(one.obx.text(11).strip()) for one in results}
+    return stated.pop() if len(stated) == 1 else None
+
+
+def _orders(txa: Segment, orders: Sequence[Reference], context: Context) -> list[Element]:
+    """TXA-14 and TXA-15: the orders that are not stated in this message, by their numbers."""
+    known = {one["value"] for order in orders for one in context.stated(order).get("identifier", ())}
+    stated = ((14, "PLAC", "placer"), (15, "FILL", "filler"))
+    return [
+        {"type": "ServiceRequest", "identifier": one}
+        for field, kind, purpose in stated
+        for ei in txa.repetitions(field)
+        if (one := ei_identifier(context, ei, kind, purpose)) and one["value"] not in known
+    ]
+
+
+def _edited(txa: Segment, document_: Reference, context: Context) -> None:
+    """TXA[Provenance]: when it was edited, why, by whom, and who was sent a copy."""
+    if not any(txa.raw(field) for field in EDIT_FIELDS):
+        return
+    context.use(txa, EDIT_FIELDS)
+    parts = ((9, "AUT", "author (originator)"), (23, "IRCP", "information recipient"))
+    agents = [
+        {"type": concept(_PARTICIPATION, code, meaning), "who": who}
+        for field, code, meaning in parts
+        for who in practitioners(context, txa, field)
+    ]
+    recorded, reason = times.instant(context, txa, 8), txa.text(21).strip()
+    found = resource(
+        "Provenance",
+        target=[document_],
+        recorded=recorded,
+        _recorded=None if recorded else absent("unknown"),
+        reason=[{"text": reason}] if reason else [],
+        agent=agents or [{"who": {"display": context.facility}}],
+    )
+    context.put(found, None, document_["reference"], "edited", context.control_id, merge=False)
 
 
 def _status(txa: Segment, context: Context) -> str:
@@ -112,6 +213,8 @@ def _doc_status(txa: Segment, context: Context) -> str | None:
 
 def _authenticator(txa: Segment, context: Context) -> Reference | None:
     signed = practitioners(context, txa, 10) or practitioners(context, txa, 22)
+    if len(signed) > 1:
+        context.warn(txa, 10 if txa.raw(10) else 22, _FIRST_OF_SEVERAL)
     return signed[0] if signed else None
 
 
