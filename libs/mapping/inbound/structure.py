@@ -189,6 +189,8 @@ def _begins_another(order: Order, detail: Segment) -> bool:
     """Whether a detail is of another order; one can be stated (RXO), encoded (RXE) and dispensed (RXD)."""
     if order.detail is None:
         return False
+    if detail.name == "RQ1" and order.detail.name == "RQD":  # says more of the same requisition
+        return order.first("RQ1") is not None
     if detail.name in PHARMACY and order.detail.name in PHARMACY:
         return detail.name == order.detail.name or order.first(detail.name) is not None
     return True

@@ -60,8 +60,7 @@ def _order(order: Order, numbers: Numbers, about: Subject, context: Context) -> 
     observed = obx.observations(order.results, setting, context)
     if request is not None:
         _results(order, numbers, about, context, request, specimens=specimens, observed=observed)
-    for one in order.all("SAC") if specimens else ():
-        sac.container(one, context, specimens[-1])
+    sac.containers(order, specimens, context)
     for one in order.all("CTD"):
         ctd.contact(one, context, about.patient)
     for one in order.all("BLG"):

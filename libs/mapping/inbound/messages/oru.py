@@ -53,8 +53,7 @@ def _report(
     own, of_specimens = own_results(order)
     observed = obx.observations(own, setting, context)
     written |= observed.by_position
-    for one in order.all("SAC") if specimens else ():
-        sac.container(one, context, specimens[-1])
+    sac.containers(order, specimens, context)
     by_specimen: dict[int, list[Result]] = {one.position: [] for one in order.specimens}
     for result in of_specimens:
         if result.specimen is not None:

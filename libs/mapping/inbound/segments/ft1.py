@@ -9,13 +9,17 @@ from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
-from libs.mapping.inbound.datatypes.identifiers import ei_identifier, facility_uri
-from libs.mapping.inbound.datatypes.numbers import decimal
+from libs.mapping.inbound.datatypes.identifiers import cx_identifiers, ei_identifier, facility_uri
+from libs.mapping.inbound.datatypes.locations import location
+from libs.mapping.inbound.datatypes.numbers import decimal, quantity
 from libs.mapping.inbound.datatypes.organizations import organization, organization_of_cwe
 from libs.mapping.inbound.datatypes.practitioners import practitioner, practitioners
-from libs.mapping.inbound.element import Element, code_key, element, resource
+from libs.mapping.inbound.element import Element, code_key, concept, element, resource
+from libs.mapping.inbound.segments.rx import prescription_number
 
-FIELDS = frozenset({1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 13, 19, 20, 22, 23, 24, 25, 29, 32, 33, 43})
+FIELDS = frozenset(
+    {1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 19, 20, 21, 22, 23, 24, 25, 26, 29, 32, 33, 38, 39, 42, 43}
+)
 _STATUS = {
     "CG": "billable",
     "CD": "not-billable",
@@ -23,6 +27,7 @@ _STATUS = {
     "AJ": "billable",
     "CO": "planned",
 }  # table 0017
+ORDERED = concept("http://terminology.hl7.org/CodeSystem/v2-0443", "OP", "Ordering Provider")
 _CURRENCY = 3  # letters of an ISO 4217 code
 
 
@@ -31,7 +36,7 @@ def charge_item(ft1: Segment, context: Context, subject: Subject, account: Refer
     context.use(ft1, FIELDS)
     kind = ft1.text(6).strip()
     number = ft1.text(2).strip()
-    quantity = decimal(ft1.text(10))
+    amount = decimal(ft1.text(10))
     period = times.period(context, ft1.first(4), ft1, 4)
     orders = [ei_identifier(context, ft1.first(23), "FILL", "filler")]
     services = (_procedure(ft1, context, subject), _dispense(ft1, context, subject))
@@ -44,18 +49,26 @@ def charge_item(ft1: Segment, context: Context, subject: Subject, account: Refer
         subject=subject.patient,
         context=subject.encounter,
         **_occurrence(period),
-        performer=[{"actor": person} for person in practitioners(context, ft1, 20)],
+        performer=[
+            *({"actor": person} for person in practitioners(context, ft1, 20)),
+            *({"function": ORDERED, "actor": person} for person in practitioners(context, ft1, 21)),
+        ],
         performingOrganization=_performing(ft1, context),
         requestingOrganization=organization(context, ft1, 33),
-        quantity={"value": quantity} if quantity is not None else None,
-        priceOverride=_money(ft1, 11) or _money(ft1, 22),
+        quantity={"value": amount} if amount is not None else None,
+        priceOverride=_money(ft1, 11) or _money(ft1, 12) or _money(ft1, 22),
         enterer=practitioner(context, ft1, 24),
         enteredDate=times.date_time(context, ft1, 5),
         reason=codeable_concepts(context, ft1, 19),
         service=[service for service in services if service],
         productCodeableConcept=product,
         account=[account] if account else [],
-        supportingInformation=[{"type": "ServiceRequest", "identifier": one} for one in orders if one],
+        supportingInformation=[
+            *({"type": "ServiceRequest", "identifier": one} for one in orders if one),
+            *({"type": "ServiceRequest", "identifier": one} for one in cx_identifiers(context, ft1, 38)),
+            *({"type": "ClaimResponse", "identifier": one} for one in cx_identifiers(context, ft1, 39)),
+            *([place] if (place := location(context, ft1, 16)) else []),
+        ],
         note=[{"text": text}] if (text := ft1.text(9).strip()) else [],
     )
     key = (number,) if number else (ft1.text(4), ft1.text(7), ft1.text(1), context.control_id)
@@ -75,6 +88,10 @@ def _procedure(ft1: Segment, context: Context, subject: Subject) -> Reference | 
     code = codeable_concept(context, ft1, 25)
     if code is None:
         return None
+    modifiers = [value.text(1).strip() for value in ft1.repetitions(26)]
+    if modifiers and code.get("coding"):  # as PR1-16
+        first = code["coding"][0]
+        code["coding"] = [first | {"code": ":".join([first["code"], *modifiers])}, *code["coding"]]
     when = times.date_time_of(context, ft1.text(4), ft1, 4)
     found = resource(
         "Procedure",
@@ -95,14 +112,15 @@ def _dispense(ft1: Segment, context: Context, subject: Subject) -> Reference | N
     drug = codeable_concept(context, ft1, 29)
     if drug is None:
         return None
-    quantity = decimal(ft1.text(43))
+    number = ft1.text(42).strip()
     found = resource(
         "MedicationDispense",
         status="completed",
         medicationCodeableConcept=drug,
         subject=subject.patient,
         context=subject.encounter,
-        quantity={"value": quantity} if quantity is not None else None,
+        identifier=[prescription_number(number, context)] if number else [],
+        quantity=quantity(context, ft1.first(43)),
         whenHandedOver=times.date_time_of(context, ft1.text(4), ft1, 4),
     )
     anchor = (subject.encounter or subject.patient)["reference"]

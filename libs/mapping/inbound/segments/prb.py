@@ -8,11 +8,11 @@ from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
 from libs.mapping.inbound.datatypes.identifiers import ei_identifier
-from libs.mapping.inbound.element import concept, resource
+from libs.mapping.inbound.element import Element, concept, resource
 from libs.mapping.inbound.segments.nte import notes
 
-PRB_FIELDS = frozenset({1, 2, 3, 4, 7, 9, 13, 14, 16, 17, 25})
-GOL_FIELDS = frozenset({1, 3, 4, 7, 8, 10, 18, 19})
+PRB_FIELDS = frozenset({1, 2, 3, 4, 7, 9, 10, 13, 14, 16, 17, 25, 26})
+GOL_FIELDS = frozenset({1, 3, 4, 6, 7, 8, 9, 10, 16, 17, 18, 19})
 
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
@@ -50,8 +50,12 @@ def problem(prb: Segment, comments: list[Segment], context: Context, subject: Su
         identifier=[identifier] if identifier else [],
         clinicalStatus=None if deleted else concept(CLINICAL, _clinical(prb, resolved)),
         verificationStatus=concept(VERIFICATION, verified) if verified else None,
-        category=[concept(CATEGORY, "problem-list-item", "Problem List Item")],
-        severity=codeable_concept(context, prb, 25),
+        meta=_sensitivity(prb, context),
+        category=[
+            concept(CATEGORY, "problem-list-item", "Problem List Item"),
+            *codeable_concepts(context, prb, 10),
+        ],
+        severity=codeable_concept(context, prb, 26),
         code=codeable_concept(context, prb, 3) or {"text": "unknown"},
         subject=subject.patient,
         encounter=subject.encounter,
@@ -78,15 +82,24 @@ def goal(gol: Segment, comments: list[Segment], context: Context, subject: Subje
         "Goal",
         identifier=[identifier] if identifier else [],
         lifecycleStatus="entered-in-error" if deleted else _GOAL.get(stated, "active"),
-        category=codeable_concepts(context, gol, 10),
+        achievementStatus=codeable_concept(context, gol, 16),
+        category=[code for field in (9, 10) for code in codeable_concepts(context, gol, field)],
+        priority={"text": rank} if (rank := gol.text(6).strip()) else None,
         description=codeable_concept(context, gol, 3) or {"text": "unknown"},
         subject=subject.patient,
         startDate=_day(times.date_time(context, gol, 7)),
         target=[{"dueDate": _day(due)}] if due else [],
         statusDate=_day(times.date_time(context, gol, 19)),
-        note=notes(comments, context),
+        note=[*notes(comments, context), *({"text": text} for text in [gol.text(17).strip()] if text)],
     )
     return context.put(found, None, subject.key, "goal", gol.text(4), gol.text(3) or gol.text(3, 2))
+
+
+def _sensitivity(prb: Segment, context: Context) -> Element:
+    """PRB-25: who may see the problem."""
+    stated = codeable_concept(context, prb, 25)
+    labels = stated.get("coding", []) if stated else []
+    return {"security": labels} if labels else {}
 
 
 def _clinical(prb: Segment, resolved: str | None) -> str:

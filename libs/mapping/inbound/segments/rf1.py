@@ -13,16 +13,18 @@ from libs.mapping.inbound.datatypes.contacts import addresses, telecoms
 from libs.mapping.inbound.datatypes.identifiers import assigner, ei_identifier, facility_uri
 from libs.mapping.inbound.datatypes.locations import location
 from libs.mapping.inbound.datatypes.names import human_names, spelled
+from libs.mapping.inbound.datatypes.numbers import quantity
 from libs.mapping.inbound.datatypes.organizations import organization
 from libs.mapping.inbound.datatypes.practitioners import practitioners
 from libs.mapping.inbound.datatypes.practitioners import role as role_in
 from libs.mapping.inbound.element import Element, concept, element, resource
 from libs.mapping.inbound.segments.nte import notes
 
-FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 19, 20, 24})
+FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 15, 19, 20, 24, 25})
 PRD_FIELDS = frozenset({1, 2, 3, 4, 5, 7, 10, 11, 13})
 _STATUS = {"A": "active", "P": "on-hold", "R": "revoked", "E": "completed"}  # table 0283
 _PRIORITY = {"S": "stat", "A": "asap", "R": "routine"}  # table 0280
+_DELETED = "D"  # RF1-25, table 0206
 _REFERRAL = concept("http://snomed.info/sct", "3457005", "Patient referral")
 _REFERRED_TO, _REFERRED_BY = "RT", "RP"  # table 0286
 
@@ -55,6 +57,7 @@ def referral(
         code=codeable_concept(context, rf1, 3, table="0281"),
         subject=subject.patient,
         encounter=subject.encounter,
+        quantityQuantity=quantity(context, rf1.first(15)),
         occurrencePeriod=times.between(context, rf1, 7, 8),
         authoredOn=times.date_time(context, rf1, 9) or times.date_time(context, rf1, 7),
         requester=requesters[0] if requesters else None,
@@ -79,6 +82,8 @@ def referral(
 
 def _status(rf1: Segment, context: Context) -> str:
     """A cancelled referral (I14) is revoked whatever RF1-1 says; one that was only sent is active."""
+    if rf1.text(25).strip() == _DELETED:
+        return "entered-in-error"
     if context.type == "REF" and context.event == "I14":
         return "revoked"
     return _STATUS.get(rf1.text(1).strip()) or ("active" if context.event == "I12" else "unknown")

@@ -17,7 +17,7 @@ from libs.mapping.inbound.segments.orc import COLLECTING, participants
 from libs.mapping.inbound.structure import Order
 from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset({1, 2, 3, 4, 6, 7, 8, 12, 14, 17, 18, 20, 21, 24, 27, 30, 31, 32})
+FIELDS = frozenset({1, 2, 3, 4, 6, 7, 8, 12, 14, 17, 18, 20, 21, 24, 25, 27, 30, 31, 32})
 OBR_FIELDS = frozenset({7, 8, 9, 10, 14, 15, 39})
 # Sections of table 0074 that look at the patient, not at a specimen.
 IMAGING = frozenset(
@@ -60,6 +60,7 @@ def specimen(
     shipment = ei_identifier(context, spm.first(32), "SHIP", "shipment")
     container = element(
         type=codeable_concept(context, spm, 27),
+        specimenQuantity=quantity(context, spm.first(25)),
         additiveCodeableConcept=codeable_concept(context, spm, 6, ADDITIVE),
     )
     taken = spm.first(17)
