@@ -3,6 +3,7 @@
 import sys
 
 from libs import health, log
+from libs.lanes.contracts import TRANSFORMER_QUEUES
 from libs.settings import load
 from services.transformer.settings import Settings
 
@@ -16,13 +17,22 @@ def main() -> None:
 
 def run(settings: Settings) -> None:
     # Only now: metrics are set up when they are imported.
-    from services.transformer.gauges import Gauges
+    from libs.metrics import REPOINTINGS
+    from libs.store import repointing
+    from libs.store.gauges import Gauges
     from services.transformer.pool import Pool
 
     pool = Pool("services.transformer.worker", settings.transformer_processes)
-    gauges = Gauges(settings, pool)
+    redis_url, database_url = settings.redis_url.get_secret_value(), settings.database_url.get_secret_value()
+    gauges = Gauges(
+        redis_url,
+        database_url,
+        TRANSFORMER_QUEUES,
+        lambda connection: REPOINTINGS.set(repointing.count(connection)),
+    )
+    checks = {**gauges.checks(), "workers": pool.is_full}
     try:
-        health.serve(settings.bind, settings.transformer_port, gauges.checks(), gauges.refresh)
+        health.serve(settings.bind, settings.transformer_port, checks, gauges.refresh)
     except OSError as error:
         where = f"{settings.bind}:{settings.transformer_port}"
         sys.exit(f"cannot listen on {where}: {error.strerror}; EHR_TRANSFORMER_PORT moves it")

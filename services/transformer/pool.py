@@ -74,9 +74,10 @@ class Pool:
         processes = [worker.process for worker in self._workers]
         return sum(process is not None and process.poll() is None for process in processes)
 
-    @property
-    def size(self) -> int:
-        return len(self._workers)
+    def is_full(self) -> str | None:
+        """A check (`libs.health.Check`): whether every worker runs."""
+        alive, size = self.alive(), len(self._workers)
+        return None if alive == size else f"{alive} of {size} workers run"
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         self._stopping.set()

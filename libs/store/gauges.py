@@ -1,7 +1,9 @@
-"""What the transformer shows: depth and age of its queues, dead letters, and whether it can work."""
+"""What a service of workers shows: depth and age of its queues, dead letters, and whether it can work."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from psycopg import Connection
 from redis import RedisError
 
 from libs.errors import Transient
@@ -9,12 +11,9 @@ from libs.health import Check
 from libs.lanes.depth import publish_depths
 from libs.lanes.worker import connect
 from libs.log import get_logger
-from libs.metrics import DEAD_LETTERS, REPOINTINGS
-from libs.store import repointing
+from libs.metrics import DEAD_LETTERS
 from libs.store.engine import open_pool, translated
 from libs.store.messages import open_dead_letters
-from services.transformer.pool import Pool
-from services.transformer.settings import Settings
 
 log = get_logger(__name__)
 
@@ -22,30 +21,37 @@ log = get_logger(__name__)
 class Gauges:
     """Reads Redis and PostgreSQL with connections of its own, when it is asked."""
 
-    def __init__(self, settings: Settings, workers: Pool) -> None:
-        self._redis = connect(settings.redis_url.get_secret_value())
-        self._pool = open_pool(settings.database_url.get_secret_value(), 1)
-        self._workers = workers
-        self._queues_with_letters: set[str] = set()
+    def __init__(
+        self,
+        redis_url: str,
+        database_url: str,
+        queues: Sequence[str],
+        *measures: Callable[[Connection[Any]], None],
+    ) -> None:
+        """`queues` are those that the service drains; `measures` set further gauges from PostgreSQL."""
+        self._redis = connect(redis_url)
+        self._pool = open_pool(database_url, 1)
+        self._queues = queues
+        self._measures = measures
 
-    def checks(self) -> Mapping[str, Check]:
-        return {"redis": self._redis_answers, "database": self._database_answers, "workers": self._all_work}
+    def checks(self) -> dict[str, Check]:
+        return {"redis": self._redis_answers, "database": self._database_answers}
 
     def refresh(self) -> None:
         """Set the gauges; what is away keeps its last figures, and `/health/ready` says so."""
         try:
-            publish_depths(self._redis)
-            self._publish_dead_letters()
+            publish_depths(self._redis, self._queues)
+            self._publish_from_the_database()
         except (RedisError, Transient) as error:
             log.warning("gauges not refreshed", reason=str(error))
 
-    def _publish_dead_letters(self) -> None:
+    def _publish_from_the_database(self) -> None:
         with translated(), self._pool.connection() as connection:
             letters = open_dead_letters(connection)
-            REPOINTINGS.set(repointing.count(connection))
-        for queue in self._queues_with_letters | letters.keys():
+            for measure in self._measures:
+                measure(connection)
+        for queue in self._queues:
             DEAD_LETTERS.labels(queue).set(letters.get(queue, 0))
-        self._queues_with_letters |= letters.keys()
 
     def _redis_answers(self) -> str | None:
         try:
@@ -61,7 +67,3 @@ class Gauges:
         except Transient as error:
             return str(error)
         return None
-
-    def _all_work(self) -> str | None:
-        alive, size = self._workers.alive(), self._workers.size
-        return None if alive == size else f"{alive} of {size} workers run"
