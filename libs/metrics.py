@@ -20,6 +20,9 @@ HTTP_REQUESTS = Counter("http_requests_total", "HTTP requests answered", ["metho
 RECEIVED = Counter(
     "hl7_messages_received_total", "HL7 messages acknowledged positively", ["message_type", "org_id"]
 )
+SENT = Counter(
+    "hl7_messages_sent_total", "HL7 messages that a destination has taken", ["message_type", "org_id"]
+)
 DUPLICATES = Counter(
     "hl7_duplicates_total", "Messages sent again after they were applied, and not applied again", ["org_id"]
 )

@@ -20,6 +20,7 @@ class LocalSettings(ServiceSettings):
     fhir_port: Port = 8000
     console_port: Port = 8080
     transformer_port: Port = 9101
+    outbound_sender_port: Port = 9103
     # "": messages of unknown senders are refused
     default_organization: str = Field("default", pattern=r"^([a-z0-9][a-z0-9-]{0,62})?$")
     database_url: SecretStr | None = None  # None: an embedded PostgreSQL
@@ -39,6 +40,7 @@ class LocalSettings(ServiceSettings):
             "EHR_FHIR_PORT": self.fhir_port,
             "EHR_CONSOLE_PORT": self.console_port,
             "EHR_TRANSFORMER_PORT": self.transformer_port,
+            "EHR_OUTBOUND_SENDER_PORT": self.outbound_sender_port,
         }
 
     def fhir(self) -> str:

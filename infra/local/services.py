@@ -24,6 +24,7 @@ class Kind:
 SERVICES = (
     Kind("mllp-gateway", "services.mllp_gateway", "EHR_GATEWAY_HTTP_PORT"),
     Kind("transformer", "services.transformer", "EHR_TRANSFORMER_PORT"),
+    Kind("outbound-sender", "services.outbound_sender", "EHR_OUTBOUND_SENDER_PORT"),
     Kind("fhir-api", "services.fhir_api", "EHR_FHIR_PORT"),
     Kind("console", "services.console", "EHR_CONSOLE_PORT"),
 )

@@ -1,0 +1,37 @@
+"""The outbound sender: takes jobs, drains lanes in threads, sweeps the outbox, answers over HTTP."""
+
+import sys
+import threading
+
+from libs import health, log
+from libs.lanes.contracts import OUTBOUND
+from libs.lanes.worker import run_worker
+from libs.settings import load
+from libs.store.gauges import Gauges
+from services.outbound_sender import jobs, outbox
+from services.outbound_sender.runtime import build
+from services.outbound_sender.settings import Settings
+
+STOP_WITHIN = 3.5  # seconds after the last job was taken; the promise is 5 s in all
+
+
+def main() -> None:
+    settings = load(Settings)
+    log.configure("outbound-sender", settings.log_level)
+    redis_url, database_url = settings.redis_url.get_secret_value(), settings.database_url.get_secret_value()
+    gauges = Gauges(redis_url, database_url, [OUTBOUND])
+    try:
+        health.serve(settings.bind, settings.outbound_sender_port, gauges.checks(), gauges.refresh)
+    except OSError as error:
+        where = f"{settings.bind}:{settings.outbound_sender_port}"
+        sys.exit(f"cannot listen on {where}: {error.strerror}; EHR_OUTBOUND_SENDER_PORT moves it")
+    runtime = build(settings)
+    jobs.RUNTIME.set(runtime)
+    kept = (runtime.redis, runtime.pool, runtime.client, runtime.stop)
+    threading.Thread(target=outbox.keep, args=kept, name="outbox", daemon=True).start()
+    run_worker(runtime.redis, [OUTBOUND], runtime.stop)
+    runtime.drains.join(STOP_WITHIN)
+
+
+if __name__ == "__main__":
+    main()
