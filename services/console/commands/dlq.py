@@ -1,4 +1,4 @@
-"""`ehrconnect dlq list|show|replay|discard`: the messages that could not be applied."""
+"""`ehrconnect dlq list|show|replay|discard`: the messages that could not be applied or delivered."""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--limit", type=int, default=100, metavar="N")
     listing.add_argument("--json", action="store_true")
 
-    showing = _action(actions.add_parser("show", help="one dead letter with its message"), _show)
+    showing = _action(actions.add_parser("show", help="one dead letter with the received message"), _show)
     showing.add_argument("id", type=int)
     showing.add_argument("--json", action="store_true")
 
@@ -38,8 +38,8 @@ def _list(options: argparse.Namespace) -> None:
     org = organization(options)
     with database() as pool, transaction(pool, org) as connection:
         letters = messages.dead_letters(connection, org, options.state, options.limit)
-    columns = ("id", "created_at", "message_type", "sender", "control_id", "reason", "error", "attempts",
-               "replaying")  # fmt: skip
+    columns = ("id", "created_at", "queue", "message_type", "sender", "control_id", "reason", "error",
+               "attempts", "replaying")  # fmt: skip
     rows = [asdict(letter) for letter in letters]
     if not options.json:
         rows = [{name: row[name] for name in columns} for row in rows]

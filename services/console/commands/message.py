@@ -85,11 +85,18 @@ def _show(options: argparse.Namespace) -> None:
         "resources": known.resources,
         "dead_letters": [letter.id for letter in known.dead_letters],
         "deliveries": [asdict(sent) for sent in known.deliveries],
+        "unsent_acknowledgement": known.unsent_acknowledgement,
     }
     if options.json:
         print(json.dumps(facts, indent=2, default=str))
     else:
         print("\n".join(f"{name.replace('_', ' ')}: {_text(value)}" for name, value in facts.items()))
+        if known.unsent_acknowledgement:
+            print(
+                "its sender asked for an application acknowledgement and has no destination:"
+                " `ehrconnect destination add NAME --to HOST:PORT"
+                f" --acknowledges '{known.message.sender}'` sets one for the next message"
+            )
 
 
 def _text(value: object) -> str:
