@@ -191,6 +191,11 @@ class Value:
         return self._level != _LITERAL and _said(self.raw, self._delimiters) == NULL
 
     @property
+    def is_whole(self) -> bool:
+        """Whether this is a repetition of a field, not a component of one."""
+        return self._level == _REPETITION
+
+    @property
     def component_count(self) -> int:
         if not self.raw:
             return 0

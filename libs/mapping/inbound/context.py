@@ -53,6 +53,7 @@ class Context:
         self.seen: dict[str, Reference] = {}  # side resources by the raw value that stated them
         self._entries: dict[str, Entry] = {}
         self._mapped: dict[int, frozenset[int]] = {}
+        self._components: dict[tuple[str, int], frozenset[int]] = {}
         self._uncoded: dict[Uncoded, None] = {}
         self._warnings: dict[Warned, None] = {}
 
@@ -63,13 +64,26 @@ class Context:
         known = self._mapped.get(segment.position)
         self._mapped[segment.position] = fields if known is None else known | fields
 
+    def reads(self, segment: Segment, field: int, components: frozenset[int]) -> None:
+        """State which components of the field its data type reads (see components.py)."""
+        key = (segment.name, field)
+        known = self._components.get(key)
+        if known is not components:
+            self._components[key] = components if known is None else known | components
+
     def warn(self, segment: Segment, field: int | None, text: str) -> None:
         """State what could not be carried; `text` never holds a value of the message."""
         self._warnings[Warned(Position(segment.name, segment.position, field), text)] = None
 
     def report(self) -> Report:
         """The account of what was done so far."""
-        return Report(self.message, dict(self._mapped), tuple(self._uncoded), tuple(self._warnings))
+        return Report(
+            self.message,
+            dict(self._mapped),
+            dict(self._components),
+            tuple(self._uncoded),
+            tuple(self._warnings),
+        )
 
     # -- codes
 
@@ -173,6 +187,13 @@ class Context:
         """Add elements to a resource of this message."""
         entry = self._entries[reference["reference"]]
         _add_new(entry.resource, element(**more))
+
+    def update(self, reference: Reference) -> None:
+        """State that a resource of this message that was only to be created is to be updated."""
+        entry = self._entries[reference["reference"]]
+        url = f"{entry.resource['resourceType']}?{entry.if_none_exist}"
+        updated = replace(entry, method="PUT", url=url, if_none_exist=None, merge=True)
+        self._entries[entry.full_url] = updated
 
     def remove(self, reference: Reference, *elements: str) -> None:
         """State that the message deletes these elements of a resource of it."""

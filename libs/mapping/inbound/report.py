@@ -9,19 +9,22 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from libs.hl7v2.message import Message, Segment
+from libs.hl7v2.message import NULL, Delimiters, Message, Segment
+from libs.mapping.inbound.components import COMPONENTS, FIRST
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a message: `PID[2]-8`, the segment's name, its position (from 0) and the field."""
+    """A place in a message: `PID[2]-8.3`, the segment's name, its position (from 0), field and component."""
 
     segment: str
     index: int
     field: int | None = None
+    component: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.segment}[{self.index}]" + (f"-{self.field}" if self.field else "")
+        place = f"{self.segment}[{self.index}]" + (f"-{self.field}" if self.field else "")
+        return f"{place}.{self.component}" if self.component else place
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Report:
 
     message: Message
     mapped: dict[int, frozenset[int]]  # segment position -> the fields that its mapping reads
+    components: Mapping[tuple[str, int], frozenset[int]]  # segment name, field -> what its data type reads
     uncoded: tuple[Uncoded, ...]
     warnings: tuple[Warned, ...]
     profiles: Mapping[str, Profiled] = field(default_factory=dict)  # those that resources might have claimed
@@ -79,6 +83,23 @@ class Report:
             if field not in self.mapped[segment.position]
         ]
 
+    @cached_property
+    def unused_components(self) -> list[Position]:
+        """The valued components, of fields that a mapping reads, that it does not read."""
+        separators = self.message.delimiters
+        return [
+            Position(segment.name, segment.position, number, component)
+            for segment in self._segments(used=True)
+            for number, raw in enumerate(segment.line.split(separators.field), _shift(segment))
+            if separators.component in raw and number in self.mapped[segment.position]
+            for component in _left(raw, self.read(segment, number), separators)
+        ]
+
+    def read(self, segment: Segment, number: int) -> frozenset[int]:
+        """The components of the field that the mapping reads."""
+        key = (segment.name, number)
+        return self.components.get(key) or COMPONENTS.get(key) or FIRST
+
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON-ready data; profiles only where the layers ask for them."""
         found: dict[str, Any] = {
@@ -87,6 +108,7 @@ class Report:
                 "unused": [str(position) for position in self.unused_segments],
             },
             "fields": {"unused": [str(position) for position in self.unused_fields]},
+            "components": {"unused": [str(position) for position in self.unused_components]},
             "uncoded": [
                 {"position": str(one.position), "table": one.table, "code": one.code} for one in self.uncoded
             ],
@@ -103,6 +125,26 @@ class Report:
         return [segment for segment in self.message.segments if (segment.position in self.mapped) == used]
 
 
+_DATA = 3  # MSH-1 and MSH-2 are the delimiters
+
+
+def _shift(segment: Segment) -> int:
+    """The number of what stands before the first separator: MSH-1 is the separator itself."""
+    return 1 if segment.name == "MSH" else 0
+
+
+def _left(raw: str, read: frozenset[int], separators: Delimiters) -> Sequence[int]:
+    """The components that any repetition of the field values and nothing reads."""
+    if separators.repetition not in raw:
+        return [
+            component
+            for component, part in enumerate(raw.split(separators.component), 1)
+            if part and component not in read and part != NULL and part.strip(separators.subcomponent)
+        ]
+    found = {one for part in raw.split(separators.repetition) for one in _left(part, read, separators)}
+    return sorted(found)
+
+
 def _valued(segment: Segment) -> list[int]:
-    first = 3 if segment.name == "MSH" else 1  # MSH-1 and MSH-2 are the delimiters
+    first = _DATA if segment.name == "MSH" else 1
     return [field for field in range(first, segment.field_count + 1) if segment.raw(field) not in {"", '""'}]

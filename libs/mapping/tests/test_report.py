@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -121,3 +122,91 @@ def test_what_no_mapping_reads_is_listed(segments: list[str], expected: dict[str
     report = mapped(*event("A04", PID, *segments)).report.to_dict()
 
     assert {"segments": report["segments"]["unused"], "fields": report["fields"]["unused"]} == expected
+
+
+class ProbeValue(Value):
+    """A value that notes which of its components are asked for."""
+
+    __slots__ = ("asked",)
+
+    def __init__(self, value: Value, asked: set[int]) -> None:
+        super().__init__(value.raw, value._delimiters, value._level)
+        self.asked = asked
+
+    def text(self, component: int = 1, subcomponent: int = 1) -> str:
+        self.asked.add(component)
+        return super().text(component, subcomponent)
+
+    def part(self, component: int) -> Value:
+        self.asked.add(component)
+        return super().part(component)
+
+
+class ComponentProbe(Segment):
+    """A segment that notes which components of its fields are asked for."""
+
+    __slots__ = ("asked",)
+
+    def __init__(self, segment: Segment) -> None:
+        super().__init__(segment.line, segment.position, segment.delimiters)
+        self.asked: dict[int, set[int]] = defaultdict(set)
+
+    def text(self, field: int, component: int = 1, subcomponent: int = 1) -> str:
+        self.asked[field].add(component)
+        return super().text(field, component, subcomponent)
+
+    def first(self, field: int) -> Value:
+        return ProbeValue(super().first(field), self.asked[field])
+
+    def repetitions(self, field: int) -> list[Value]:
+        return [ProbeValue(value, self.asked[field]) for value in super().repetitions(field)]
+
+
+WHOLE = tuple(map(str, range(2, 23)))
+SPARSE = (*map(str, range(2, 12)), "", "", "", "15", "16", "17", "18")
+SHORT = ("", "3", "4")
+
+
+def rich(kind: str, names: list[str]) -> Iterator[str]:
+    """Messages whose every field has many components, so that what is read of them is there."""
+    for first, more in product(("a&b", "20260101", ""), (WHOLE, SPARSE, SHORT)):
+        header = f"MSH|^~\\&|A^1^ISO|B^2^ISO|C^3^ISO|D^4^ISO|20260101||{kind}|1|P^T|2.8|||||||||^^"
+        numbers = range(22, 24) if more is SHORT else range(22, 28)
+        values = "|".join("^".join([f"a&b{number}", *more]) for number in numbers)
+        lines = [
+            "|".join([name, *("^".join([first.replace("a", f"{name}{n}"), *more]) for n in range(1, 60))])
+            for name in names
+        ]
+        yield "\r".join([f"{header}|{values}", *lines])
+
+
+def test_which_components_are_called_used_is_what_is_read() -> None:
+    claimed: dict[tuple[str, int], set[int]] = defaultdict(set)
+    asked: dict[tuple[str, int], set[int]] = defaultdict(set)
+    for kind, names in MESSAGES.items():
+        for text in rich(kind, names.split()):
+            plain = parse(text)
+            probes = [ComponentProbe(segment) for segment in plain.segments]
+            report = map_message(Message(probes, plain.delimiters), MappingConfig()).report
+            for probe in probes:
+                for field, components in probe.asked.items():
+                    asked[probe.name, field] |= components
+                    claimed[probe.name, field] |= report.read(probe, field)
+
+    del claimed["OBX", 5]  # read by its type
+    false_claims = {key: said - asked[key] - {1} for key, said in claimed.items()}
+    assert {key: extra for key, extra in false_claims.items() if extra} == {}
+
+
+@pytest.mark.parametrize(
+    ("line", "unused"),
+    [
+        (segment("PID", {3: "1^^^NORTH", 5: "Okafor", 19: "123456789^X^Y"}), ["PID[2]-19.2", "PID[2]-19.3"]),
+        (segment("PID", {3: "1^^^NORTH^^^^^A^B", 5: "Okafor^Amara"}), ["PID[2]-3.9", "PID[2]-3.10"]),
+        (segment("PID", {3: "1^2^M10^NORTH", 5: "Okafor^Amara^^^^^L", 8: 'F^""^&'}), []),
+    ],
+)
+def test_a_component_that_no_mapping_reads_is_listed(line: str, unused: list[str]) -> None:
+    report = mapped(*event("A04", line)).report
+
+    assert [str(position) for position in report.unused_components] == unused

@@ -10,6 +10,9 @@ from libs.mapping.inbound.element import Element, coding
 from libs.terminology.code_systems import system_uri
 from libs.terminology.concept_map import V2_TABLE, ConceptMap
 
+# The components that are read: of a CWE, and of one of which only the first coding is carried.
+CWE = frozenset(range(1, 15))
+CODING = frozenset({1, 2, 3, 7, 14})
 # The triplets of CWE: identifier, text, coding system, version. CE ends after the second.
 _TRIPLETS = ((1, 2, 3, 7), (4, 5, 6, 8), (10, 11, 12, 13))
 _LOCAL = "L"
@@ -51,6 +54,14 @@ def concept_of(
     raw = value.raw
     if raw.isalnum():  # a code alone, the usual case of ID and IS
         return {"coding": _alone(context, raw, segment, field, concepts, table=table)}
+    if value.is_whole:
+        context.reads(segment, field, CWE)
+    return _concept(context, value, segment, field, concepts, table=table)
+
+
+def _concept(
+    context: Context, value: Value, segment: Segment, field: int, concepts: ConceptMap | None, *, table: str
+) -> Element | None:
     said = components(value, segment.delimiters)
     codings: list[Element] = []
     for number, triplet in enumerate(_TRIPLETS[: (len(said) + 2) // 3]):
@@ -61,7 +72,7 @@ def concept_of(
                 codings += _mapped(context, found, segment, field, concepts)
             else:
                 codings.append(found)
-    text = _at(said, 9) or ("" if codings else _at(said, 2) or _at(said, 5))
+    text = _at(said, 9) or ("" if _at(said, 1) else _at(said, 2)) or ("" if codings else _at(said, 5))
     concept: Element = {"coding": codings} if codings else {}
     if text:
         concept["text"] = text
@@ -81,9 +92,13 @@ def coding_of(
     context: Context, segment: Segment, field: int, concepts: ConceptMap | None = None, table: str = ""
 ) -> Element | None:
     """The field as one Coding, the FHIR one if a map knows it."""
-    concept = codeable_concept(context, segment, field, concepts, table)
+    value = segment.first(field)
+    if value.raw.isalnum():
+        return _alone(context, value.raw, segment, field, concepts, table=table)[0]
+    concept = _concept(context, value, segment, field, concepts, table=table) if value else None
     if concept is None:
         return None
+    context.reads(segment, field, CODING)
     codings = concept.get("coding")
     return codings[0] if codings else {"display": concept["text"]}
 

@@ -15,6 +15,10 @@ TELECOM_USE = concept_map("0201", "TelecommunicationUseCode")
 TELECOM_SYSTEM = concept_map("0202", "TelecommunicationEquipmentType")
 
 CENSUS_TRACT = "http://hl7.org/fhir/StructureDefinition/iso21090-ADXP-censusTract"
+# The components that are read.
+XAD = frozenset({*range(1, 8), 9, 10, 12, 13, 14, 19})
+XTN = frozenset({*range(1, 10), 12, 13, 14, 18})
+
 ADDRESS_KIND = "http://hl7.org/fhir/StructureDefinition/iso21090-AD-use"
 CONTACT_POINT = "http://hl7.org/fhir/StructureDefinition/contactpoint-"
 PREFERRED = "http://hl7.org/fhir/StructureDefinition/iso21090-preferred"
@@ -43,6 +47,7 @@ def address(context: Context, xad: Value, segment: Segment, field: int) -> Eleme
     )
     if not found:
         return None
+    context.reads(segment, field, XAD)
     if kind:
         found |= element(
             use=context.code(ADDRESS_USE, kind, segment, field),
@@ -73,6 +78,7 @@ def contact_point(
         return (
             element(system="email" if "@" in number else "phone", value=number, use=use) if number else None
         )
+    context.reads(segment, field, XTN)
     equipment, stated_use = xtn.text(3).strip(), xtn.text(2).strip()
     electronic = equipment.upper() in _ELECTRONIC or (not equipment and bool(xtn.text(4).strip()))
     value = (xtn.text(4) or xtn.text(1)).strip() if electronic else _number(xtn)

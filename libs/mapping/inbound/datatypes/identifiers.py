@@ -23,6 +23,10 @@ CHECK_DIGIT = "http://hl7.org/fhir/StructureDefinition/identifier-checkDigit"
 CHECK_DIGIT_SCHEME = "http://hl7.org/fhir/StructureDefinition/namingsystem-checkDigit"
 ASSIGNING_FACILITY = OWN + "identifier-assigning-facility"
 
+# The components that are read.
+CX = frozenset(range(1, 9))
+PLN = frozenset({1, 2, 3, 4})
+
 US_NPI = "http://hl7.org/fhir/sid/us-npi"
 US_SSN = "http://hl7.org/fhir/sid/us-ssn"
 _NINE_DIGITS = re.compile(r"(?:\D*\d){9}\D*$", re.ASCII)
@@ -51,6 +55,7 @@ def cx_identifier(
     number = cx.text(1).strip()
     if not number:
         return None
+    context.reads(segment, field, CX)
     kind = cx.text(5).strip()
     authority = cx.part(4) or cx.part(6)
     system = US_SSN if kind == "SS" and _is_us(context) and not authority else None
@@ -66,6 +71,7 @@ def cx_identifier(
 
 def pln_identifiers(context: Context, segment: Segment, field: int) -> list[Element]:
     """Every PLN of the field that has a number, as Identifiers: a licence, by default."""
+    context.reads(segment, field, PLN)
     found = []
     for value in segment.repetitions(field):
         number, kind = value.text(1).strip(), value.text(2).strip()

@@ -16,6 +16,7 @@ from libs.mapping.inbound.datatypes.identifiers import (
 )
 from libs.mapping.inbound.element import Element, concept, element, resource
 
+PL = frozenset({1, 2, 3, 4, 7, 8, 9, 10, 11})  # the components that are read
 PHYSICAL_TYPE = "http://terminology.hl7.org/CodeSystem/location-physical-type"
 
 # The parts of a PL from the widest to the narrowest: component, physical type, its meaning.
@@ -33,7 +34,10 @@ _PARTS_OF_NDL = (7, 10, 4, 11, 5, 6)
 def location(context: Context, segment: Segment, field: int) -> Reference | None:
     """A reference to the narrowest place that the field's first PL names; None when it names none."""
     value = segment.first(field)
-    return location_of(context, value) if value else None
+    if not value:
+        return None
+    context.reads(segment, field, PL)
+    return location_of(context, value)
 
 
 def location_of(context: Context, pl: Value, operational_status: Element | None = None) -> Reference | None:

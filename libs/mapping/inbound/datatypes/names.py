@@ -13,6 +13,7 @@ from libs.terminology.concept_map import concept_map
 
 NAME_USE = concept_map("0200", "NameType")
 ASSEMBLY_ORDER = concept_map("0444", "NameAssemblyOrder")
+XPN = frozenset({*range(1, 8), *range(10, 16)})  # the components that are read
 _HUMAN_NAME = "http://hl7.org/fhir/StructureDefinition/humanname-"
 
 
@@ -35,6 +36,7 @@ def human_name(context: Context, xpn: Value, segment: Segment, field: int) -> El
         suffix=(xpn.text(4), xpn.text(6), xpn.text(14)),
         prefix=xpn.text(5),
     )
+    context.reads(segment, field, XPN)
     if name and xpn.component_count > 6:
         return (
             element(use=context.code(NAME_USE, xpn.text(7).strip(), segment, field))

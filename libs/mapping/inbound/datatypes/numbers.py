@@ -15,6 +15,7 @@ from libs.mapping.inbound.element import Element, element, extension
 
 ORIGINAL_TEXT = "http://hl7.org/fhir/StructureDefinition/originalText"
 COMPARATORS = frozenset({"<", "<=", ">=", ">"})
+UNITS = frozenset({1, 2, 3, 14})  # the components that are read
 _NUMBER = re.compile(r"[+-]?(?:\d{1,40}\.?\d{0,40}|\.\d{1,40})$", re.ASCII)
 _DIGITS = re.compile(r"\d{1,10}$", re.ASCII)
 _RANGE = re.compile(r"\s*([+-]?[\d.]+)\s*(?:-|to)\s*([+-]?[\d.]+)(.*)$", re.ASCII | re.IGNORECASE)
@@ -38,6 +39,7 @@ def units(context: Context, segment: Segment, field: int) -> Element:
     value = segment.first(field)
     if not value:
         return {}
+    context.reads(segment, field, UNITS)
     return units_of(context, value)
 
 

@@ -17,6 +17,7 @@ from libs.mapping.inbound.datatypes.identifiers import (
 from libs.mapping.inbound.datatypes.locations import assigned_at
 from libs.mapping.inbound.element import Element, element, resource
 
+XON = frozenset({1, *range(3, 9), 10})  # the components that are read
 _CLIA_OID = "urn:oid:2.16.840.1.113883.4.7"
 
 
@@ -40,6 +41,7 @@ def organization_of(
     number = (xon.text(10) or xon.text(3)).strip()
     if not name and not number:
         return None
+    context.reads(segment, field, XON)
     identifier = None
     if number:
         authority = xon.part(6)

@@ -21,6 +21,9 @@ from libs.mapping.inbound.datatypes.names import NAME_USE, name_parts, spelled, 
 from libs.mapping.inbound.element import Element, concept, element, resource
 from libs.terminology.concept_map import concept_map
 
+# The components that are read.
+XCN = frozenset({*range(1, 8), *range(9, 15), *range(17, 22)})
+NDL = frozenset({*range(1, 8), 10, 11})
 DEGREE = concept_map("0360", "DegreeLicenseCertificate")
 
 
@@ -45,6 +48,7 @@ def practitioner_of(
 
     `contact` is what other fields state of the same person (address, telecom).
     """
+    context.reads(segment, field, XCN)
     seen = context.seen.get("XCN" + xcn.raw)
     if seen is not None and not contact:
         return seen
@@ -75,12 +79,14 @@ def described(
         name = {"use": use} | name
     if name and xcn.component_count > 16:
         name |= validity(context, xcn, segment, field, (17, 18, 19, 20))
+    context.reads(segment, field, XCN)
     number = xcn.text(1).strip()
     return (_identifier(context, xcn, number, segment, field) if number else None), name
 
 
 def role_of_ndl(context: Context, ndl: Value, segment: Segment, field: int) -> Reference | None:
     """A reference to the role that an NDL states: the person, and when."""
+    context.reads(segment, field, NDL)
     person = _practitioner_of_cnn(context, ndl.part(1), segment, field)
     if person is None:
         return None

@@ -12,7 +12,7 @@ from libs.mapping.inbound.context import Context, Reference, removed
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts, coding_of
 from libs.mapping.inbound.datatypes.identifiers import cx_identifier, cx_identifiers
-from libs.mapping.inbound.datatypes.locations import location, location_of, named_location
+from libs.mapping.inbound.datatypes.locations import PL, location, location_of, named_location
 from libs.mapping.inbound.datatypes.organizations import organization_of_hd, organizations
 from libs.mapping.inbound.datatypes.practitioners import practitioner_of
 from libs.mapping.inbound.element import Element, coding, concept, element, extension, resource
@@ -231,6 +231,7 @@ def _hospitalization(pv1: Segment, context: Context) -> Element:
 
 def _locations(pv1: Segment, pv2: Segment | None, context: Context) -> list[Element]:
     bed = coding_of(context, pv1, 40, BED_STATUS)
+    context.reads(pv1, 3, PL)
     current = location_of(context, pv1.first(3), bed) if pv1.raw(3) else None
     planned = context.event in PLANNED or pv1.text(2).strip() == "P"
     places = [

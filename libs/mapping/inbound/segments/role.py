@@ -15,7 +15,7 @@ from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept
 from libs.mapping.inbound.datatypes.contacts import address, addresses, preferring, telecoms
 from libs.mapping.inbound.datatypes.identifiers import ei_identifier, pln_identifiers
-from libs.mapping.inbound.datatypes.locations import location_at, location_of
+from libs.mapping.inbound.datatypes.locations import PL, location_at, location_of
 from libs.mapping.inbound.datatypes.names import spelled
 from libs.mapping.inbound.datatypes.organizations import organization
 from libs.mapping.inbound.datatypes.practitioners import described, practitioner_of
@@ -91,6 +91,7 @@ def part(segment: Segment, context: Context) -> Part | None:
     at = _ROL if is_rol else _PRT
     role = codeable_concept(context, segment, at.role, PROVIDER_ROLE if is_rol else PARTICIPATION)
     works_for = _organization(segment, at, context)
+    context.reads(segment, at.location, PL)
     places = [place for pl in segment.repetitions(at.location) if (place := location_of(context, pl))]
     places += [
         place

@@ -17,13 +17,13 @@ from libs.mapping.inbound.datatypes.identifiers import (
 )
 from libs.mapping.inbound.datatypes.locations import location
 from libs.mapping.inbound.datatypes.names import human_names
-from libs.mapping.inbound.datatypes.organizations import organizations
+from libs.mapping.inbound.datatypes.organizations import organization, organizations
 from libs.mapping.inbound.element import Element, resource
 from libs.mapping.inbound.segments.pid import SEX
 
 STF_FIELDS = frozenset({1, 2, 3, 5, 6, 7, 10, 11, 15})
 PRA_FIELDS = frozenset({1, 3, 5, 6, 9})
-LOC_FIELDS = frozenset({1, 2, 6})
+LOC_FIELDS = frozenset({1, 2, 3, 4, 5, 6})
 STF_NULLS = {
     3: ("name",),
     5: ("gender",),
@@ -94,9 +94,16 @@ def place(loc: Segment, context: Context, change: str = "") -> list[Reference]:
     where = location(context, loc, 1)
     if where is None:
         return []
-    described = loc.text(2).strip()
-    if described:
-        context.describe(where, description=described, telecom=telecoms(context, loc, 6))
+    stated = addresses(context, loc, 5)
+    context.describe(
+        where,
+        description=loc.text(2).strip(),
+        type=codeable_concepts(context, loc, 3, table="0260"),
+        telecom=telecoms(context, loc, 6),
+        address=stated[0] if stated else None,
+        managingOrganization=organization(context, loc, 4),
+    )
+    context.update(where)
     if change in _ACTIVE:
         context.describe(where, status="active" if _ACTIVE[change] else "inactive")
     return [where]
