@@ -165,11 +165,12 @@ class ComponentProbe(Segment):
 WHOLE = tuple(map(str, range(2, 23)))
 SPARSE = (*map(str, range(2, 12)), "", "", "", "15", "16", "17", "18")
 SHORT = ("", "3", "4")
+BARE = ("", "", "4")
 
 
 def rich(kind: str, names: list[str]) -> Iterator[str]:
     """Messages whose every field has many components, so that what is read of them is there."""
-    for first, more in product(("a&b", "20260101", ""), (WHOLE, SPARSE, SHORT)):
+    for first, more in product(("a&b", "20260101", ""), (WHOLE, SPARSE, SHORT, BARE)):
         header = f"MSH|^~\\&|A^1^ISO|B^2^ISO|C^3^ISO|D^4^ISO|20260101||{kind}|1|P^T|2.8|||||||||^^"
         numbers = range(22, 24) if more is SHORT else range(22, 28)
         values = "|".join("^".join([f"a&b{number}", *more]) for number in numbers)

@@ -23,7 +23,7 @@ from libs.mapping.inbound.datatypes.identifiers import (
 )
 from libs.mapping.inbound.datatypes.names import human_names, spelled
 from libs.mapping.inbound.datatypes.numbers import positive_integer
-from libs.mapping.inbound.datatypes.organizations import organization, organization_of
+from libs.mapping.inbound.datatypes.organizations import organization
 from libs.mapping.inbound.datatypes.practitioners import practitioners
 from libs.mapping.inbound.element import (
     DATA_ABSENT,
@@ -193,16 +193,16 @@ def _insured_systems(context: Context) -> tuple[tuple[int, str, str], ...]:
 
 def payors(in1: Segment, context: Context) -> list[Reference]:
     """Who pays: the company of IN1-4, else of IN1-3."""
-    contact = human_names(context, in1, 6)
+    contact, numbers = human_names(context, in1, 6), cx_identifiers(context, in1, 3, "payor")
     more = element(
         address=addresses(context, in1, 5),
         telecom=telecoms(context, in1, 7, "work"),
         contact=[{"name": name} for name in contact],
+        identifier=numbers,
     )
     if by_name := organization(context, in1, 4, **more):
         return [by_name]
-    company = in1.first(3)  # a CX: its number says which company
-    return [found] if (found := organization_of(context, company, in1, 3, **more)) else []
+    return [context.put(resource("Organization", **more), numbers[0])] if numbers else []
 
 
 def _subscriber_numbers(in1: Segment, in2: Segment | None, context: Context) -> list[Element]:
