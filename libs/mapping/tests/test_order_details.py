@@ -147,3 +147,23 @@ def test_a_part_taken_in_an_order_has_its_place(role: str, kind: str, element: s
     who = next(e.full_url for e in found.entries if e.resource["resourceType"] == "Practitioner")
 
     assert who in str(only(found, kind)[element])
+
+
+@pytest.mark.parametrize("specimen", [[], ["SPM|1|S1&L||BLD|||||||||||||20260310"]], ids=["OBR", "SPM"])
+def test_that_somebody_fasted_is_of_the_specimen(specimen: list[str]) -> None:
+    obr = segment("OBR", {1: "1", 4: "A^B^L", 7: "20260310", 13: "F^Fasting^HL70916", 15: "BLD"})
+    found = order("ORC|RE|P7^EHR", obr, "OBX|1|NM|1^A^L||1||||||F", *specimen, kind="ORU^R01")
+
+    fasting = only(found, "Specimen")["collection"]["fastingStatusCodeableConcept"]
+    assert fasting["coding"][0]["code"] == "F"
+    urls = [one["url"] for one in only(found, "ServiceRequest").get("extension", [])]
+    assert not any("supportingInfo" in url for url in urls)
+
+
+@pytest.mark.parametrize(
+    ("orc", "kept"), [("ORC|XX|P7^EHR", ("status",)), ("ORC|NW|P7^EHR", ()), ("ORC|XX|P7^EHR|||A", ())]
+)
+def test_what_does_not_say_where_an_order_stands_leaves_it_there(orc: str, kept: tuple[str, ...]) -> None:
+    found = order(orc, OBR, kind="ORM^O01")
+
+    assert next(e.keep for e in found.entries if e.resource["resourceType"] == "ServiceRequest") == kept

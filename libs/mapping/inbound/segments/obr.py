@@ -96,7 +96,7 @@ def diagnostic_report(
         result=observed.references,
         presentedForm=observed.attachments,
     )
-    return context.put(found, None, *numbers.report)
+    return context.put(found, None, *numbers.report, keep=() if obr.raw(25) else ("status",))
 
 
 def _status_reason(order: Order, context: Context) -> list[Element]:

@@ -37,6 +37,8 @@ COPIES_TO = "urn:ehrconnect:fhir:result-copies-to"
 CALLBACK = _FHIR + "servicerequest-order-callback-phone-number"
 STATUS_REASON = _FHIR + "request-statusReason"
 SUPPORTING = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ServiceRequest.supportingInfo"
+FASTING = "http://terminology.hl7.org/CodeSystem/v2-0916"
+_FASTING_CODES = frozenset({"F", "FNA", "NF", "NG"})
 TQ1_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14})
 _INTENTS = {"G": "reflex-order"}
 _TOGETHER = frozenset({"extension", "basedOn"})  # what ORC and OBR state together
@@ -92,7 +94,9 @@ def service_request(
         found.pop("occurrenceDateTime", None)
     if comments := notes(order.notes, context):
         found["note"] = [*found.get("note", []), *comments]
-    request = context.put(found, numbers.request, *numbers.key)
+    # What does not say where the order stands (XX, SC without ORC-5) leaves it where it is.
+    kept = ("status",) if found["status"] == "unknown" else ()
+    request = context.put(found, numbers.request, *numbers.key, keep=kept)
     if orc is not None:
         event(order, context, request)
     return request
@@ -178,9 +182,16 @@ def _of_obr(obr: Segment, context: Context) -> Element:
             *(
                 {"url": SUPPORTING, "extension": [{"url": "concept", "valueCodeableConcept": info}]}
                 for info in codeable_concepts(context, obr, 13)
+                if not is_fasting(info)
             ),
         ],
     )
+
+
+def is_fasting(info: Element) -> bool:
+    """Whether clinical information (OBR-13) is about fasting: it is of the specimen then."""
+    first = info.get("coding", [{}])[0]
+    return first.get("system") == FASTING and first.get("code") in _FASTING_CODES
 
 
 def parents(eip: Value, context: Context) -> list[Element]:

@@ -13,7 +13,7 @@ from libs.mapping.inbound.datatypes.practitioners import practitioner
 from libs.mapping.inbound.element import Element, element, resource
 from libs.mapping.inbound.order_numbers import Numbers
 from libs.mapping.inbound.segments.nte import notes
-from libs.mapping.inbound.segments.orc import COLLECTING, participants
+from libs.mapping.inbound.segments.orc import COLLECTING, is_fasting, participants
 from libs.mapping.inbound.structure import Order
 from libs.terminology.concept_map import concept_map
 
@@ -96,7 +96,14 @@ def _of_obr(order: Order, context: Context) -> Element:
         return {}
     context.use(obr, frozenset({7, 8, 10}))
     collector = practitioner(context, obr, 10) if obr.raw(10) else None
-    return element(collector=collector, **collected(obr, context))
+    return element(
+        collector=collector, fastingStatusCodeableConcept=_fasting(obr, context), **collected(obr, context)
+    )
+
+
+def _fasting(obr: Segment, context: Context) -> Element | None:
+    """OBR-13, where it is about fasting."""
+    return next((one for one in codeable_concepts(context, obr, 13) if is_fasting(one)), None)
 
 
 def _collector(order: Order, context: Context) -> Element:
@@ -138,6 +145,7 @@ def specimen_of_obr(
             collector=practitioner(context, obr, 10) or of_part.get("collector"),
             quantity=quantity(context, obr.first(9)),
             bodySite=concept_of(context, source.part(4), obr, 15, BODY_SITE) if source.part(4) else None,
+            fastingStatusCodeableConcept=_fasting(obr, context),
             **collected(obr, context),
         ),
         container=[{"additiveCodeableConcept": additive}] if additive else [],
@@ -157,7 +165,7 @@ def _collected(context: Context, taken: Value, spm: Segment, of_obr: Element) ->
     """SPM-17, else the time of the OBR; and the collector of the OBR."""
     if not taken:
         return of_obr
-    who = {"collector": of_obr["collector"]} if "collector" in of_obr else {}
+    who = {name: part for name, part in of_obr.items() if not name.startswith("collected")}
     if taken.text(2):
         return who | element(collectedPeriod=times.period(context, taken, spm, 17))
     return who | element(collectedDateTime=times.date_time_of(context, taken.text(1), spm, 17))
