@@ -29,8 +29,11 @@ class Request:
     def wanted(self) -> set[Identifier]:
         """The identifiers whose owners have to be known."""
         wanted = identifiers(self.entry.resource) | set(self.conditions)
-        named = {one for one in (self.target.identifier, self.target.otherwise) if one}
-        return wanted | named if named else wanted
+        if self.target.identifier:
+            wanted.add(self.target.identifier)
+        if self.target.otherwise:
+            wanted.add(self.target.otherwise)
+        return wanted
 
 
 def read(entry: Entry, target: Target) -> Request:

@@ -125,3 +125,24 @@ def test_its_conversion_report_is_shown_by_the_console_and_by_the_command(system
         assert fhir(system, resource)["id"] == resource.partition("/")[2]
     assert json.loads(command.out)["report"] == shown["report"]
     assert console(system, f"messages/{message['id']}/raw").content == sent + b"\rZXX|1|nobody reads this"
+
+
+def test_an_application_finds_the_history_of_a_patient_that_was_merged_with_the_survivor(
+    system: System,
+) -> None:
+    old, survivor = (ADMISSION.replace(b"4711", number) for number in (b"4712", b"4713"))
+    header, _, identification, *_ = survivor.split(b"\r")
+    header = header.replace(b"A01^ADT_A01", b"A40^ADT_A39")
+    merge = b"\r".join([header, identification, b"MRG|L4712^^^NORTH^MR"])
+    for number, message in enumerate((old, survivor, merge)):
+        assert b"\rMSA|AA|" in exchange(system, message.replace(b"LIFE-1", b"MERGE-%d" % number))
+
+    def found(query: str) -> list[dict[str, Any]]:
+        return [entry["resource"] for entry in fhir(system, query).get("entry", [])]
+
+    wait_until(lambda: len(found("Patient?identifier=L4712")) == 2)
+    [left] = found("Patient?identifier=L4712&active=true")
+    [gone] = found("Patient?identifier=L4712&active=false")
+    assert gone["link"] == [{"other": {"reference": f"Patient/{left['id']}"}, "type": "replaced-by"}]
+    wait_until(lambda: len(found(f"AllergyIntolerance?patient={left['id']}")) == 2)
+    assert found(f"Encounter?patient={gone['id']}") == []

@@ -1,6 +1,8 @@
 """A hospital that sends messages, and what an application reads afterwards."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import psycopg
@@ -31,16 +33,16 @@ class Hospital:
     url: str
     pool: Pool
     redis: Redis
-    sent: int = 0
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def send(self, event: str, *segments: str) -> None:
-        self.sent += 1
-        control_id = f"M{self.sent}"
+        number = next(self.numbers)
+        control_id = f"M{number}"
         header = f"MSH|^~\\&|ADT|NORTH|||20260301101500+0000||{event}|{control_id}|P|2.5.1"
         body = "\r".join([header, *segments]).encode()
         identity_ = message_id("default", b"ADT", b"NORTH", control_id.encode(), body)
         envelope = Envelope(
-            identity_, "default", 1_772_000_000.0 + self.sent, "ADT|NORTH", "127.0.0.1", "", body
+            identity_, "default", 1_772_000_000.0 + number, "ADT|NORTH", "127.0.0.1", "", body
         )
         pipeline = Pipeline(self.pool, Configurations("UTC"), self.redis)
         assert pipeline.handle([Batch(LANE, [envelope.to_wire()])]) == [1]
@@ -50,9 +52,12 @@ class Hospital:
         """Let all references follow, without waiting for what is to be waited for."""
         chore = Repointing(self.pool, lambda: False)
         while self.rows("SELECT count(*) FROM repointing") != [(0,)]:
-            with psycopg.connect(self.url) as connection:
-                connection.execute("UPDATE repointing SET due_at = now()")
+            self.make_due()
             chore()
+
+    def make_due(self) -> None:
+        with psycopg.connect(self.url) as connection:
+            connection.execute("UPDATE repointing SET due_at = now()")
 
     def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         with transaction(self.pool, "default") as connection:
