@@ -11,6 +11,8 @@ from services.mllp_gateway.exchange import Block
 from services.mllp_gateway.limits import Limits
 from services.mllp_gateway.listeners import Listener
 
+MAX_GARBAGE = 65_536  # bytes without any message, after which a peer is not taken for an HL7 sender
+
 
 class Incoming:
     def __init__(self, listener: Listener, limits: Limits, end: Callable[[Block], None]) -> None:
@@ -18,7 +20,9 @@ class Incoming:
         self.silent = False  # nothing follows what has arrived: a lone FS ends a frame
         self.open_frame_only = False  # no frame after the one that is open counts
         self.frame_began = 0.0  # monotonic seconds; of the open frame
+        self.had_message = False  # on this connection
         self._decoder = FrameDecoder(listener.max_message)
+        self._frame_timeout = listener.frame_timeout
         self._limits = limits
         self._end = end
         self._frames = MLLP_FRAMES.labels(listener.name)
@@ -39,6 +43,17 @@ class Incoming:
     def garbage(self) -> int:
         """Bytes outside messages since the last message."""
         return self._garbage + self._decoder.dropped
+
+    @property
+    def problem(self) -> str:
+        """Why the peer is not to be heard further: it sends what becomes no message; "" when it may be."""
+        if self.in_frame:
+            return "memory" if self._limits.is_overrun else ""
+        return "garbage" if self.garbage > MAX_GARBAGE else ""
+
+    def is_late(self, now: float) -> bool:
+        """Whether the open frame does not become whole."""
+        return self.in_frame and now - self.frame_began > self._frame_timeout
 
     def feed(self, data: bytes, now: float) -> None:
         if not self._decoder.in_frame:
@@ -72,6 +87,7 @@ class Incoming:
     def _split(self) -> Generator[tuple[bytes, Block], None, None]:
         for content in self._contents():
             self._frames.inc()
+            self.had_message = True
             self.frame_began = time.monotonic()
             self._garbage = -self._decoder.dropped
             self._at_hand = len(content)

@@ -28,7 +28,7 @@ class Refusal(Permanent):
 
 def check(header: Header, sender: Sender, listener: Listener) -> None:
     """Raises Refusal for what the sender's rule, or else the listener, does not let in."""
-    if not header.control_id:
+    if _says_nothing(header.control_id):
         raise missing(10, "no_control_id")
     if header.type not in MESSAGE_TYPES and sender.unknown_types == "refuse":
         raise _rejected("200", "MSH^1^9^1^1", "unknown_type") if header.type else missing(9, "no_type")
@@ -47,7 +47,7 @@ def check(header: Header, sender: Sender, listener: Listener) -> None:
     if header.charset and not _can_be_read(header):
         raise _rejected("103", "MSH^1^18", "unsupported_charset")
     for field in sorted(sender.required):
-        if not header.fields[field]:
+        if _says_nothing(header.fields[field]):
             raise missing(field, "required_field_missing")
 
 
@@ -94,6 +94,10 @@ def storage_down() -> Refusal:
 
 def missing(field: int, reason: str) -> Refusal:
     return Refusal(AckCode.AE, AckError("101", location=f"MSH^1^{field}"), reason)
+
+
+def _says_nothing(field: bytes) -> bool:
+    return not field or field == b'""' or field.isspace()
 
 
 def _can_be_read(header: Header) -> bool:

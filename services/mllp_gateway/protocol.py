@@ -1,7 +1,6 @@
 """One MLLP connection: bytes in, messages to the receiver, answers out in the order of the messages."""
 
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -10,21 +9,21 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer  # type: ignore[import-untyped]
 
-from libs.hl7v2.mllp import GRACE, ForeignProtocol, FrameTooLarge, frame
+from libs.hl7v2.mllp import GRACE, ForeignProtocol, FrameTooLarge
 from libs.log import get_logger
 from libs.metrics import MLLP_BYTES, MLLP_DROPPED
 from services.mllp_gateway.exchange import Block, Exchange
 from services.mllp_gateway.incoming import Incoming
 from services.mllp_gateway.limits import Limits
 from services.mllp_gateway.listeners import Listener
+from services.mllp_gateway.outgoing import Outgoing
 from services.mllp_gateway.receiver import Receiver
 from services.mllp_gateway.sequence import Sequence
-from services.mllp_gateway.tls import names_of
+from services.mllp_gateway.tls import failure_reason, organization_of
 from services.mllp_gateway.turns import Turns, turn_end
 
 MAX_UNANSWERED = 1_000  # messages of one connection; it is not read while it has more
 LINGER = 1.0  # seconds that a peer may take to close after our last answer
-MAX_GARBAGE = 65_536  # bytes without any message, after which a peer is not taken for an HL7 sender
 
 _PEER = "peer does not read"
 
@@ -60,7 +59,7 @@ class MllpProtocol(Protocol):
         self._turns = turns
         self._gone = gone
         self._incoming = Incoming(listener, limits, lambda block: receiver.end(block, self))
-        self._unanswered: deque[Exchange] = deque()
+        self._outgoing = Outgoing()
         self._busy = False  # there may be messages that have arrived and are not taken yet
         self._awaits_turn = False
         self._last_turn = self._last_heard = time.monotonic()
@@ -69,6 +68,7 @@ class MllpProtocol(Protocol):
         self._paused: set[str] = set()  # why nothing is taken and read now
         self._reading = True
         self._taking = True  # False once nothing more is taken from this connection
+        self._dropped = False  # we had a reason to end it
         self._leaving = False  # it ends once everything is answered
         self._ended = False
         self._secured = listener.tls is None
@@ -85,8 +85,7 @@ class MllpProtocol(Protocol):
         self._secured = True
         clients = self.listener.tls.clients if self.listener.tls else {}
         if clients:
-            names = names_of(self.transport.getPeerCertificate())
-            organization = next((clients[name] for name in names if name in clients), None)
+            organization = organization_of(clients, self.transport.getPeerCertificate())
             if organization is None:
                 self._drop("unknown_client")
                 self.transport.abortConnection()
@@ -96,9 +95,7 @@ class MllpProtocol(Protocol):
     def dataReceived(self, data: bytes) -> None:
         self._bytes.inc(len(data))
         if not self.address:
-            # Only now: a proxy says the sender's own address in front of the first data.
-            peer = self.transport.getPeer()
-            self.address = f"{peer.host}:{peer.port}"
+            self.address = self._peer()  # only now: a proxy says the sender's own in front of the first data
         if not self._taking:
             return
         if self._grace:
@@ -127,10 +124,12 @@ class MllpProtocol(Protocol):
                 timer.cancel()
         if not self._secured:
             MLLP_DROPPED.labels("tls_handshake").inc()
-            log.info("tls handshake failed", listener=self.listener.name, reason=type(reason.value).__name__)
+            self._log("tls handshake failed", reason=failure_reason(reason.value))
         self._taking = False
         self._abandon()
-        self._unanswered.clear()
+        if not self._dropped and self._incoming.garbage and not self._incoming.had_message:
+            self._log("no whole message came", bytes=self._incoming.garbage)
+        self._outgoing.clear()
         self._gone(self)
 
     def pauseProducing(self) -> None:
@@ -146,20 +145,15 @@ class MllpProtocol(Protocol):
 
     def answer(self) -> None:
         """Send the answers that are due: those before which none is missing."""
-        answers, ends = [], False
-        while self._unanswered and self._unanswered[0].settled and not ends:
-            exchange = self._unanswered.popleft()
-            if exchange.answer is not None:
-                answers.append(frame(exchange.answer))
-            ends = exchange.closes
+        answers, last = self._outgoing.due()
         if answers:
-            self.transport.write(b"".join(answers))
+            self.transport.write(answers)
             self._answered = True
-        if ends:
-            self._drop(exchange.reason)
+        if last:
+            self._drop(last.reason)
             self._abandon()
-            self._unanswered.clear()
-        elif len(self._unanswered) <= MAX_UNANSWERED // 2:
+            self._outgoing.clear()
+        elif len(self._outgoing) <= MAX_UNANSWERED // 2:
             self._resume("unanswered")
         self._end_if_leaving()
 
@@ -179,7 +173,7 @@ class MllpProtocol(Protocol):
         So ends one whose peer keeps us from taking what it sent, because it does not read our answers.
         """
         if self._busy and _PEER in self._paused and now - self._last_turn > self.listener.frame_timeout:
-            MLLP_DROPPED.labels("answers_not_read").inc()
+            self._drop("answers_not_read")
             self.transport.abortConnection()
             return
         if not self._taking or self._paused or self._busy:
@@ -188,9 +182,9 @@ class MllpProtocol(Protocol):
             self.transport.abortConnection()
             return
         idle_timeout = self.listener.idle_timeout
-        if self._incoming.in_frame and now - self._incoming.frame_began > self.listener.frame_timeout:
+        if self._incoming.is_late(now):
             self._drop("frame_timeout")
-        elif idle_timeout and not self._unanswered and now - self._last_turn > idle_timeout:
+        elif idle_timeout and not self._outgoing and now - self._last_turn > idle_timeout:
             self._drop("idle_timeout")
         self._end_if_leaving()
 
@@ -211,6 +205,7 @@ class MllpProtocol(Protocol):
         except FrameTooLarge as error:
             self._busy = False
             self._refuse_oversize(error.head)
+            self._drop("too_large")
         except ForeignProtocol as error:
             self._busy = False
             self._drop(error.protocol.lower())
@@ -235,9 +230,9 @@ class MllpProtocol(Protocol):
 
     def _receive(self, body: bytes, block: Block) -> None:
         exchange = Exchange(self, block, len(body), self._last_heard)
-        self._unanswered.append(exchange)
+        self._outgoing.expect(exchange)
         self._receiver.receive(body, exchange)
-        if len(self._unanswered) >= MAX_UNANSWERED:
+        if len(self._outgoing) >= MAX_UNANSWERED:
             self._pause("unanswered")
         if self._limits.is_full and "memory" not in self._paused:
             self._pause("memory")
@@ -247,7 +242,8 @@ class MllpProtocol(Protocol):
         """Everything that has arrived is taken."""
         if self._leaving:
             self._wind_up()
-        self._drop_intruders()
+        if problem := self._incoming.problem:
+            self._drop(problem)
         if self._taking and self._incoming.awaiting_cr:
             self._grace = self._reactor.callLater(GRACE, self._grace_elapsed)
 
@@ -263,15 +259,8 @@ class MllpProtocol(Protocol):
     def _refuse_oversize(self, head: bytes) -> None:
         exchange = Exchange(self, Block(), len(head), self._last_heard)
         exchange.closes = True
-        self._unanswered.append(exchange)
+        self._outgoing.expect(exchange)
         self._receiver.refuse_oversize(head, exchange, self.listener.max_message)
-
-    def _drop_intruders(self) -> None:
-        """End a connection that takes memory or time without becoming a message."""
-        if self._incoming.in_frame and self._limits.is_overrun:
-            self._drop("memory")
-        elif not self._incoming.in_frame and self._incoming.garbage > MAX_GARBAGE:
-            self._drop("garbage")
 
     def _grace_elapsed(self) -> None:
         self._grace = None
@@ -308,11 +297,12 @@ class MllpProtocol(Protocol):
         """Take nothing more from this connection, and end it once what it sent wholly is answered."""
         if self._taking:
             self._taking = False
-            self._leaving = True
+            self._dropped = self._leaving = True
             MLLP_DROPPED.labels(reason).inc()
+            self._log("connection dropped", reason=reason)
 
     def _end_if_leaving(self) -> None:
-        if not self._leaving or self._ended or self._busy or self._unanswered:
+        if not self._leaving or self._ended or self._busy or self._outgoing:
             return
         if self._taking and self._incoming.in_frame:
             return
@@ -326,3 +316,10 @@ class MllpProtocol(Protocol):
             self._linger = self._reactor.callLater(LINGER, self.transport.abortConnection)
         else:
             self.transport.loseConnection()
+
+    def _peer(self) -> str:
+        peer = self.transport.getPeer()
+        return f"{peer.host}:{peer.port}"
+
+    def _log(self, event: str, **facts: object) -> None:
+        log.info(event, listener=self.listener.name, peer=self.address or self._peer(), **facts)

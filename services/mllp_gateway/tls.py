@@ -1,6 +1,7 @@
 """TLS of a listener: certificates that are read again when they change, and who a client is."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,19 @@ class TlsContext:
             log.info("certificate renewed", certificate=str(self._tls.certificate))
 
 
-def names_of(certificate: crypto.X509 | None) -> list[str]:
+def organization_of(clients: Mapping[str, str], certificate: crypto.X509 | None) -> str | None:
+    """What a client stands for by the names of its certificate; None when it is none of `clients`."""
+    return next((clients[name] for name in _names(certificate) if name in clients), None)
+
+
+def failure_reason(error: BaseException | None) -> str:
+    """Why there is no TLS, in OpenSSL's words where it has some."""
+    entries = error.args[0] if isinstance(error, SSL.Error) and error.args else ()
+    texts = [str(entry[-1]) for entry in entries if isinstance(entry, tuple) and entry]
+    return "; ".join(texts) or type(error).__name__
+
+
+def _names(certificate: crypto.X509 | None) -> list[str]:
     """The common name and DNS names of a client's certificate."""
     if certificate is None:
         return []

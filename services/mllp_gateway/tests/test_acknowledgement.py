@@ -118,6 +118,8 @@ def test_what_is_odd_but_readable_is_taken_as_it_is(
         (adt().replace(b"^~\\&", b"^~"), ("AR", "MSH^1^2", "102")),
         (adt().replace(b"^~\\&", b"^^^^"), ("AR", "MSH^1^2", "102")),
         (adt(""), ("AE", "MSH^1^10", "101")),
+        (adt('""'), ("AE", "MSH^1^10", "101")),
+        (adt("  "), ("AE", "MSH^1^10", "101")),
         (adt(type=""), ("AE", "MSH^1^9", "101")),
         (adt(type="QQQ^Z01"), ("AR", "MSH^1^9^1^1", "200")),
         (adt(version="3.0"), ("AR", "MSH^1^12", "203")),
@@ -125,7 +127,7 @@ def test_what_is_odd_but_readable_is_taken_as_it_is(
     ],
     ids=[
         "no MSH", "text", "XML", "UTF-16", "UTF-16 with BOM", "short MSH-2", "equal delimiters", "no MSH-10",
-        "no type", "unknown type", "version 3", "UTF-16 declared",
+        "null MSH-10", "blank MSH-10", "no type", "unknown type", "version 3", "UTF-16 declared",
     ],
 )  # fmt: skip
 def test_what_cannot_be_accepted_is_refused_with_the_place_and_the_reason(

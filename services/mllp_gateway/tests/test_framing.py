@@ -123,9 +123,21 @@ def test_another_protocol_is_hung_up_on(gateway: GatewayProcess, hello: bytes, r
     before = gateway.metric(name)
     with gateway.connect() as peer:
         peer.send(hello)
+        address = "{}:{}".format(*peer.socket.getsockname())
 
         assert peer.answer() is None
     assert gateway.metric(name) == before + 1
+    facts = {"event": "connection dropped", "listener": "mllp", "peer": address, "reason": reason}
+    assert [line for line in gateway.log() if line.items() >= facts.items()]
+
+
+def test_a_sender_that_frames_nothing_is_told_of_in_the_log(gateway: GatewayProcess, redis_url: str) -> None:
+    with gateway.connect() as peer:
+        peer.send(adt("bare"))
+        address = "{}:{}".format(*peer.socket.getsockname())
+
+    facts = {"event": "no whole message came", "peer": address, "bytes": len(adt("bare"))}
+    wait_for(lambda: any(line.items() >= facts.items() for line in gateway.log()))
 
 
 def test_endless_noise_is_hung_up_on(gateway: GatewayProcess) -> None:
@@ -156,6 +168,8 @@ def test_two_megabytes_are_a_message(gateway: GatewayProcess, redis_url: str) ->
 def test_a_message_beyond_the_limit_is_refused_and_the_connection_closed(
     gateway: GatewayProcess, redis_url: str
 ) -> None:
+    name = 'mllp_connections_dropped_total{reason="too_large"}'
+    before = gateway.metric(name)
     with gateway.connect() as peer:
         peer.send(framed(adt("good")) + b"\x0b" + adt("huge"))
         answers = [peer.answer()]
@@ -170,6 +184,7 @@ def test_a_message_beyond_the_limit_is_refused_and_the_connection_closed(
         assert fields(answers[1], "ERR")[3] == "104^Value too long^HL70357"
         assert peer.answer() is None
     assert stored_bodies(redis_url) == [adt("good")]
+    assert gateway.metric(name) == before + 1
     assert gateway.resident_bytes() < 150_000_000
 
 

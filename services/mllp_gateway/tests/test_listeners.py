@@ -121,6 +121,9 @@ def test_a_client_without_a_certificate_of_the_authority_is_not_heard(
     assert stored(redis_url) == []
     name = 'mllp_connections_dropped_total{reason="tls_handshake"}'
     wait_for(lambda: secured.metric(name) == 2)
+    failed = [line for line in secured.log() if line["event"] == "tls handshake failed"]
+    assert "peer did not return a certificate" in [line["reason"] for line in failed]
+    assert all(line["peer"].startswith("127.0.0.1:") for line in failed)
 
 
 @pytest.mark.filterwarnings("ignore:.*TLSVersion:DeprecationWarning")
