@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from libs.fhir.outcome import Issue
-from libs.fhir.profiles import conforms, is_known, profiles_for
+from libs.fhir.profiles import base_of, conforms, is_known, profiles_for
 
 Resource = dict[str, Any]
 
@@ -39,9 +39,20 @@ def checked(
     if guides:
         named = {one.partition("|")[0] for one in wanted}
         wanted |= dict.fromkeys(one for one in profiles_for(resource) if one not in named)
-    found = {one: conforms(resource, one, types) for one in wanted if is_known(one)}
+    found = _found(resource, [one for one in wanted if is_known(one)], types)
     held = [one for one in wanted if not found.get(one)]
     return (resource if held == stated else _claiming(resource, held)), found
+
+
+def _found(resource: Resource, profiles: Sequence[str], types: Mapping[str, str]) -> dict[str, list[Issue]]:
+    """What was found of each profile; one that another is made from needs no look where that other holds."""
+    found: dict[str, list[Issue]] = {}
+    implied: set[str] = set()
+    for one in sorted(profiles, key=lambda one: base_of(one) is None):
+        found[one] = [] if one in implied else conforms(resource, one, types)
+        if not found[one] and (base := base_of(one)):
+            implied.add(base)
+    return found
 
 
 def profiles_of(resource: Resource) -> list[str]:

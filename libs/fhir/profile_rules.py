@@ -4,11 +4,11 @@ Each looks at what is there and skips what has not the shape that R4 gives it: t
 to find. See definitions/generate_profiles.py for the form of a rule.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
+from libs.fhir.definitions import primitives, table
 from libs.fhir.definitions.profile_table import profile_codes, profiles
 from libs.fhir.findings import Findings
 from libs.fhir.profile_invariants import INVARIANTS, NOT_CHECKED, ProfileInvariant
@@ -78,14 +78,12 @@ def _elements(records: Mapping[str, Record]) -> Check:
 class _Rule:
     """The rule of one element of an object: how often, and what each value is."""
 
-    __slots__ = ("_allowed", "_choice", "_closed", "_each", "_element", "_max", "_min", "_names", "_slices")
+    __slots__ = ("_allowed", "_choices", "_closed", "_each", "_element", "_max", "_min", "_name", "_slices")
 
     def __init__(self, name: str, record: Record) -> None:
         self._element = name.removesuffix("[x]")
-        self._choice = (
-            re.compile(rf"_?({self._element}[A-Z]\w*)").fullmatch if name != self._element else None
-        )
-        self._names = (name,)
+        self._name = name
+        self._choices = _choices(self._element) if name != self._element else None
         self._allowed = (
             frozenset(self._element + kind[0].upper() + kind[1:] for kind in record["types"])
             if "types" in record
@@ -99,7 +97,9 @@ class _Rule:
 
     def check(self, parent: dict[str, Any], report: ProfileFindings) -> None:
         count = 0
-        for name in self._names if self._choice is None else self._chosen(parent):
+        choices = self._choices
+        names = (self._name,) if choices is None else {choices[key] for key in parent if key in choices}
+        for name in names:
             if name in parent:
                 count += self._check_values(name, parent[name], report)
             elif "_" + name in parent:
@@ -112,15 +112,6 @@ class _Rule:
         elif self._max is not None and count > self._max:
             allowed = f"no more than {self._max}" if self._max else "none"
             report.error("structure", f"{allowed} of {self._element} may be there", self._element)
-
-    def _chosen(self, parent: dict[str, Any]) -> Iterator[str]:
-        assert self._choice is not None  # noqa: S101  # what calls this has looked
-        found = [
-            match[1]
-            for key in parent
-            if key.startswith(("_", self._element)) and (match := self._choice(key))
-        ]
-        return iter(dict.fromkeys(found))
 
     def _listed(self) -> str:
         return " or ".join(sorted(self._allowed or ()))
@@ -164,6 +155,13 @@ class _Rule:
                 report.under(name, since)
         for one, count in zip(self._slices, counts, strict=True):
             one.check_count(count, name, report)
+
+
+@cache
+def _choices(element: str) -> dict[str, str]:
+    """The JSON names that an element of any type may have, also those of its extensions: name without `_`."""
+    names = [element + kind[0].upper() + kind[1:] for kind in (*primitives(), *table.names("type"))]
+    return {name: name for name in names} | {"_" + name: name for name in names}
 
 
 class _Slice:

@@ -1,6 +1,7 @@
 """Whether a value is the one that a profile fixes, has what its pattern has, or is of its value set."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from libs.fhir.definitions.profile_table import profile_codes
@@ -13,9 +14,18 @@ def predicate(kind: str, value: Any) -> Predicate:
     if kind == "fixed":
         return lambda found: bool(found == value)
     if kind == "pattern":
-        return lambda found: fits(found, value)
+        codings = value["coding"] if value.keys() == {"coding"} else []
+        return partial(_has_coding, codings[0]) if len(codings) == 1 else lambda found: fits(found, value)
     listed = profile_codes(value)
     return lambda found: is_listed(found, listed)
+
+
+def _has_coding(wanted: dict[str, Any], found: Any) -> bool:
+    """As `fits` for the usual pattern, a concept of one coding."""
+    codings = found.get("coding") if isinstance(found, dict) else None
+    if not isinstance(codings, list):
+        return False
+    return any(isinstance(one, dict) and wanted.items() <= one.items() for one in codings)
 
 
 def fits(found: Any, pattern: Any) -> bool:

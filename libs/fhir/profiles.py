@@ -6,8 +6,9 @@ are errors. Extensible bindings are not looked at: whether a code of the value s
 can tell. Nor is what a reference points to, beyond its type.
 """
 
-from collections.abc import Callable, Container, Mapping
-from functools import cache
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -30,6 +31,12 @@ def is_known(profile: str) -> bool:
     return profile.partition("|")[0] in profiles()
 
 
+def base_of(profile: str) -> str | None:
+    """The profile that this one, a known one, is made from, None when that is none of the guide's."""
+    base: str = profiles()[profile.partition("|")[0]]["base"]
+    return base if base in profiles() else None
+
+
 def conforms(resource: dict[str, Any], profile: str, types: Mapping[str, str] = _NO_TYPES) -> list[Issue]:
     """What keeps a resource that is valid R4 from conforming to the profile; empty when nothing does.
 
@@ -49,8 +56,15 @@ def conforms(resource: dict[str, Any], profile: str, types: Mapping[str, str] = 
 
 def profiles_for(resource: dict[str, Any]) -> list[str]:
     """The profiles that a resource is a candidate for, by its type and what else marks it (a category)."""
-    found = _by_type().get(resource.get("resourceType", ""), ())
-    return [url for url, marks in found if all(mark(resource) for mark in marks)]
+    marks = _marks().get(resource.get("resourceType", ""))
+    if marks is None:
+        return []
+    found = [url for url, mark in marks.others if mark(resource)]
+    if marks.by_coding:
+        for element, concepts in (("code", [resource.get("code")]), ("category", resource.get("category"))):
+            for system, code in _codings(concepts):
+                found += marks.by_coding.get((element, system, code), ())
+    return found if len(found) < 2 else list(dict.fromkeys(found))
 
 
 def _with_contained(resource: dict[str, Any], types: Mapping[str, str]) -> Mapping[str, str]:
@@ -61,37 +75,45 @@ def _with_contained(resource: dict[str, Any], types: Mapping[str, str]) -> Mappi
     return {**types, **{f"#{one.get('id')}": str(one.get("resourceType")) for one in inner}}
 
 
-Mark = Callable[[dict[str, Any]], bool]
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """What makes a resource of a type a candidate for which profiles."""
+
+    by_coding: dict[tuple[str, str, str], list[str]]  # a coding of its code or category
+    others: list[tuple[str, Callable[[dict[str, Any]], bool]]]
 
 
 @cache
-def _by_type() -> Mapping[str, list[tuple[str, list[Mark]]]]:
-    found: dict[str, list[tuple[str, list[Mark]]]] = {}
+def _marks() -> Mapping[str, _Marks]:
+    found: dict[str, _Marks] = {}
     for url, record in profiles().items():
-        marks = [_mark(kind, value) for kind, value in record.get("marks", {}).items()]
-        found.setdefault(record["type"], []).append((url, marks))
+        marks = found.setdefault(record["type"], _Marks({}, []))
+        stated: dict[str, Any] = record.get("marks", {})
+        for kind in stated.keys() & {"code", "category"}:
+            for system, code in stated[kind]:
+                marks.by_coding.setdefault((kind, system, code), []).append(url)
+        if "has" in stated:
+            marks.others.append((url, partial(_has, stated["has"])))
+        elif "unless" in stated:
+            marks.others.append((url, partial(_is_of_none, {(s, code) for s, code in stated["unless"]})))
+        elif not stated:
+            marks.others.append((url, lambda _: True))
     return found
 
 
-def _mark(kind: str, value: Any) -> Mark:
-    """What a mark of the table asks: a `code` or `category` of those, no category of those, or an element."""
-    if kind == "has":
-        return lambda resource: value in resource
-    wanted = frozenset((system, code) for system, code in value)
-    if kind == "code":
-        return lambda resource: _any_coding([resource.get("code")], wanted)
-    if kind == "unless":
-        return lambda resource: not _any_coding(resource.get("category"), wanted)
-    return lambda resource: _any_coding(resource.get("category"), wanted)
+def _has(element: str, resource: dict[str, Any]) -> bool:
+    return element in resource
 
 
-def _any_coding(concepts: Any, wanted: Container[tuple[str, str]]) -> bool:
+def _is_of_none(codings: Container[tuple[str, str]], resource: dict[str, Any]) -> bool:
+    return not any(coding in codings for coding in _codings(resource.get("category")))
+
+
+def _codings(concepts: Any) -> Iterator[tuple[str, str]]:
     for concept in concepts if isinstance(concepts, list) else ():
         codings = concept.get("coding") if isinstance(concept, dict) else None
         for coding in codings if isinstance(codings, list) else ():
-            if not isinstance(coding, dict):
-                continue
-            system, code = coding.get("system"), coding.get("code")
-            if isinstance(system, str) and isinstance(code, str) and (system, code) in wanted:
-                return True
-    return False
+            if isinstance(coding, dict):
+                system, code = coding.get("system"), coding.get("code")
+                if isinstance(system, str) and isinstance(code, str):
+                    yield system, code

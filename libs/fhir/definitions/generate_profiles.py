@@ -127,7 +127,8 @@ class _Reader:
             record |= _occurrences(one, {"min": 0, "max": "*"})
             if (profile := _extension(one)) in self._types:
                 record["profile"] = profile
-            again = self._keys(element)  # what every item is checked for
+            again = self._keys(element)  # what every item is checked for, and what it is told by
+            again |= {kind: value for path, kind, value in record["match"] if not path}
             rule = {k: v for k, v in self._rule(one).items() if k not in ("min", "max") and v != again.get(k)}
             if rule:
                 record["rule"] = rule
@@ -218,8 +219,9 @@ def _extension(element: Definition) -> str | None:
 def _marks(rule: Record) -> Record:
     """What makes a resource a candidate for a profile whose type has several: its code, else its category."""
     code = rule["elements"].get("code", {})
-    parts = [code, *(one["rule"] for one in code.get("elements", {}).get("coding", {}).get("slices", ()))]
-    if codings := [coding for part in parts for coding in _codings(part.get("pattern", {}))]:
+    by_slice = code.get("elements", {}).get("coding", {}).get("slices", ())
+    of_slices = [coding for one in by_slice for coding in _told(one)]
+    if codings := [*_codings(code.get("pattern", {})), *of_slices]:
         return {"code": codings}
     slices = rule["elements"].get("category", {}).get("slices", ())
     required = [one for one in slices if one.get("min")] or slices
