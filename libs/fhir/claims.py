@@ -5,6 +5,7 @@ whoever's stated it, and stays.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -60,6 +61,35 @@ def profiles_of(resource: Resource) -> list[str]:
     meta = resource.get("meta")
     stated = meta.get("profile") if isinstance(meta, dict) else None
     return [one for one in stated if isinstance(one, str)] if isinstance(stated, list) else []
+
+
+def claim_issues(resource: Resource) -> list[Issue]:
+    """What of the claims of a resource that is valid R4, and of those in a Bundle, does not hold.
+
+    A profile that nothing is known of is an information, once.
+    """
+    entries = resource.get("entry", ()) if resource.get("resourceType") == "Bundle" else ()
+    inner = [
+        (f"Bundle.entry[{number}].resource", entry["resource"])
+        for number, entry in enumerate(entries)
+        if "resource" in entry
+    ]
+    types = {
+        entry["fullUrl"]: entry["resource"]["resourceType"]
+        for entry in entries
+        if "resource" in entry and "fullUrl" in entry
+    }
+    found: dict[Issue, None] = {}
+    for place, claiming in [(str(resource.get("resourceType")), resource), *inner]:
+        for profile in profiles_of(claiming):
+            if not is_known(profile):
+                found[Issue("information", "not-found", "", f"not checked: {profile} is not known")] = None
+                continue
+            for issue in conforms(claiming, profile, types):
+                where = place + issue.expression.removeprefix(claiming["resourceType"])
+                says = f"{profile.rpartition('/')[2]}: {issue.diagnostics}"
+                found[replace(issue, expression=where, diagnostics=says)] = None
+    return list(found)
 
 
 def without_claims(resource: Resource) -> Resource:

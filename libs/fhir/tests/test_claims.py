@@ -1,8 +1,8 @@
 from typing import Any
 
-from libs.fhir.claims import checked, claims, with_claims, without_claims
+from libs.fhir.claims import checked, claim_issues, claims, with_claims, without_claims
 from libs.fhir.profiles import US_CORE as GUIDE
-from libs.fhir.tests.profile_samples import PATIENT, PRESSURE, US_CORE
+from libs.fhir.tests.profile_samples import PATIENT, PRESSURE, SODIUM, US_CORE
 from libs.fhir.tests.test_validate import changed
 
 OURS = "http://a.example/profile"
@@ -55,3 +55,24 @@ def test_what_keeps_a_candidate_from_a_claim_is_told() -> None:
 
     assert "meta" not in resource
     assert [issue.expression for issue in found[PATIENTS]] == ["Patient.gender"]
+
+
+def test_the_claims_in_a_bundle_are_looked_at_where_they_stand() -> None:
+    group = changed(SODIUM, "subject.reference", "urn:uuid:1")
+    entries: list[dict[str, Any]] = [
+        {"fullUrl": "urn:uuid:1", "resource": {"resourceType": "Group", "type": "person", "actual": True}},
+        {"response": {"status": "200"}},
+        {"resource": claiming(group, US_CORE + "us-core-observation-lab", OURS)},
+        {"resource": claiming(PATIENT, PATIENTS, OURS)},
+    ]
+
+    issues = claim_issues({"resourceType": "Bundle", "type": "batch-response", "entry": entries})
+
+    assert [(issue.severity, issue.expression, issue.diagnostics) for issue in issues] == [
+        (
+            "error",
+            "Bundle.entry[2].resource.subject.reference",
+            "us-core-observation-lab: refers to another type than Patient",
+        ),
+        ("information", "", f"not checked: {OURS} is not known"),
+    ]

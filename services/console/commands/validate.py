@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from libs.errors import Permanent
+from libs.fhir.claims import claim_issues
 from libs.fhir.json import NotJson, loads_foreign
 from libs.fhir.validate import validate as validate_resource
 from libs.hl7v2.charset import UnsupportedCharset, decode_message
@@ -75,10 +76,13 @@ def _faults(file: Path) -> Iterator[Fault]:
 
 def _of_resource(file: str, content: bytes) -> Iterator[Fault]:
     try:
-        issues = validate_resource(loads_foreign(content.removeprefix(b"\xef\xbb\xbf")))
+        resource = loads_foreign(content.removeprefix(b"\xef\xbb\xbf"))
     except NotJson as error:
         yield Fault(file, None, "error", "structure", "", str(error))
         return
+    issues = validate_resource(resource)
+    if not any(issue.is_error for issue in issues):
+        issues += claim_issues(resource)
     for issue in issues:
         yield Fault(file, None, issue.severity, issue.code, issue.expression, issue.diagnostics)
 

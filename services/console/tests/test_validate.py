@@ -9,6 +9,7 @@ from libs.hl7v2.mllp import frame
 from libs.testing.messages import adt, oru
 from services.console.tests.command import Run, ehrconnect
 
+US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/"
 PATIENT = {"resourceType": "Patient", "id": "p1", "gender": "female"}
 
 
@@ -83,6 +84,15 @@ def test_a_valid_file_has_no_errors(tmp_path: Path, content: bytes) -> None:
                 " female, male, other, unknown"
             ],
             id="FHIR",
+        ),
+        pytest.param(
+            json.dumps({**PATIENT, "meta": {"profile": [US_CORE + "us-core-patient", "urn:ours"]}}).encode(),
+            [
+                "file: error Patient.identifier: us-core-patient: identifier is required",
+                "file: error Patient.name: us-core-patient: name is required",
+                "file: information: not checked: urn:ours is not known",
+            ],
+            id="FHIR: profiles",
         ),
         pytest.param(b'{"resourceType": ', ["file: error: not JSON: line 1, column 18"], id="no JSON"),
         pytest.param(b"[]", ["file: error: not a JSON object"], id="no object"),
