@@ -156,10 +156,13 @@ def _referring(connection: Connection[Any], org: str, about: str, after: int) ->
         token_key(org, source, parameter, Form.REFERENCE, kind, resource_id)
         for source, parameter in _parameters(kind)
     ]
+    # By themselves, so that they are looked up by their tokens: in the order of the rows, all would be read.
     found = connection.execute(
-        "SELECT r.rid, r.type, r.id FROM org_resource r JOIN ("
-        "SELECT i.rid FROM org_index i WHERE i.tok && %s::bigint[] AND i.rid > %s ORDER BY i.rid LIMIT %s"
-        ") i USING (rid) ORDER BY r.rid",
+        "WITH referring AS MATERIALIZED (SELECT i.rid FROM org_index i WHERE i.tok && %s::bigint[])"
+        " SELECT n.rid, r.type, r.id FROM ("
+        "SELECT rid FROM referring WHERE rid > %s ORDER BY rid LIMIT %s"
+        ") n CROSS JOIN LATERAL (SELECT r.type, r.id FROM org_resource r WHERE r.rid = n.rid OFFSET 0) r"
+        " ORDER BY n.rid",
         (keys, after, BATCH),
     )
     return [(rid, (source, source_id)) for rid, source, source_id in found]

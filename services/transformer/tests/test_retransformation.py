@@ -398,3 +398,17 @@ def test_a_merge_that_was_parked_is_followed_by_references_once_it_is_applied(
 
     old = next(p["id"] for _, p in transformer.patients() if not p.get("active", True))
     assert transformer.rows("SELECT about, was FROM repointing") == [(f"Patient/{old}", f"Patient/{old}")]
+
+
+def test_a_merge_that_is_transformed_again_leaves_the_patients_as_they_are(transformer: Transformer) -> None:
+    transformer.receive(update(1), update(2, patient="P2"), update(3, patient="P3"))
+    transformer.receive(update(4, "MRG|P2^^^NORTH^MR", event="A40"))
+    transformer.receive(update(5, "MRG|P1^^^NORTH^MR", event="A40", patient="P3"))
+    before = transformer.patients()
+    transformer.save(WARD)
+
+    transformer.again(update(1))
+    transformer.again(update(3, patient="P3"))
+    transformer.again(update(2, patient="P2"))
+
+    assert transformer.patients() == before
