@@ -72,6 +72,7 @@ def shown(call: Call) -> Any:
         "resources": known.resources,
         "dead_letters": known.dead_letters,
         "deliveries": known.deliveries,
+        "unsent_acknowledgement": known.unsent_acknowledgement,
     }
 
 
