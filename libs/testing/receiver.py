@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -75,6 +76,13 @@ class Receiver:
         for close in self._open:
             close()
         self._open.clear()
+
+    def wait_for(self, messages: int, seconds: float = 30) -> None:
+        """Return once so many have arrived."""
+        deadline = time.monotonic() + seconds
+        while len(self.received) < messages:
+            assert time.monotonic() < deadline, "they did not arrive"
+            time.sleep(0.01)
 
     def _serve(self, connection: socket.socket) -> None:
         self.connections += 1

@@ -133,8 +133,7 @@ def test_a_receiver_that_never_answers_is_not_waited_for(client: Client) -> None
     with Receiver(silent) as receiver:
         deliver(client, to(receiver, waits=False), "A1")
         deliver(client, to(receiver, waits=False), "A2")
-        while len(receiver.received) < 2:
-            pass
+        receiver.wait_for(2)
 
     assert receiver.connections == 1
 
