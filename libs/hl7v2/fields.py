@@ -6,7 +6,8 @@ A reference is hl7apy's: (`leaf` or `sequence`, parts, data type, name, table, l
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from libs.hl7v2.finding import Finding
@@ -33,22 +34,29 @@ _TIMES = ("DTM", "TS")
 _PRIMITIVE = frozenset(["DT", "DTM", "FT", "GTS", "ID", "IS", "NM", "SI", "SNM", "ST", "TM", "TN", "TX"])
 
 
-def check_fields(message: Message, version: str) -> list[Finding]:
-    """What is not as the version has it, segment by segment; those it does not have are left alone."""
-    from hl7apy import load_reference
-    from hl7apy.exceptions import ChildNotFound
+Parts = Mapping[int, tuple[Any, tuple[int, int]]]  # by number: reference, (least, most)
 
-    findings: list[Finding] = []
+
+def check_fields(message: Message, version: str) -> Iterator[Finding]:
+    """What is not as the version has it, segment by segment; those it does not have are left alone."""
     seen: Counter[str] = Counter()
     for segment in message.segments:
         seen[segment.name] += 1
-        try:
-            reference = load_reference(segment.name, "Segment", version)
-        except ChildNotFound:
-            continue
-        if reference[0] == "sequence" and len(reference) > 1:  # hl7apy has some without fields
-            findings += _Fields(segment, f"{segment.name}^{seen[segment.name]}", version).check(reference[1])
-    return findings
+        if known := _fields(segment.name, version):
+            yield from _Fields(segment, f"{segment.name}^{seen[segment.name]}", version).check(known)
+
+
+@lru_cache(4096)
+def _fields(segment: str, version: str) -> Parts:
+    """The fields of a segment; none of one that the version does not have, or that hl7apy has without."""
+    from hl7apy import load_reference
+    from hl7apy.exceptions import ChildNotFound
+
+    try:
+        reference = load_reference(segment, "Segment", version)
+    except ChildNotFound:
+        return {}
+    return _by_number(reference[1]) if reference[0] == "sequence" and len(reference) > 1 else {}
 
 
 class _Fields:
@@ -58,12 +66,12 @@ class _Fields:
         self._segment = segment
         self._location = location
         self._version = version
+        self._numbered: dict[int, tuple[Any, Parts]] = {}  # by the id of the definition, which it keeps
 
-    def check(self, references: Any) -> Iterator[Finding]:
-        known = _by_number(references)
+    def check(self, known: Parts) -> Iterator[Finding]:
         first = 3 if self._segment.name in HEADERS else 1
         for number, (reference, (least, most)) in known.items():
-            if number >= first:
+            if number >= first and (least or self._segment.raw(number)):
                 yield from self._field(number, reference, least, most)
         for number in range(first, self._segment.field_count + 1):
             if number not in known and self._segment.state(number) is not State.ABSENT:
@@ -109,7 +117,7 @@ class _Fields:
                 yield from _unknown_parts(value, {1}, location, data_type, label)
             yield from self._leaf(value.text(), location, reference, label)
             return
-        known = _by_number(parts)
+        known = self._parts(parts)
         yield from _unknown_parts(value, known, location, data_type, label)
         for number, (part, (least, most)) in known.items():
             component = value.part(number)
@@ -121,6 +129,12 @@ class _Fields:
                 yield from self._value(component, place, actual, name)
             elif least > 0:
                 yield Finding("E", "101", place, f"{name} is required")
+
+    def _parts(self, references: Any) -> Parts:
+        """As `_by_number`, once for each definition: a message may have a value a hundred thousand times."""
+        if id(references) not in self._numbered:
+            self._numbered[id(references)] = (references, _by_number(references))
+        return self._numbered[id(references)][1]
 
     def _leaf(self, text: str, location: str, reference: Any, label: str) -> Iterator[Finding]:
         data_type, table, length = reference[2], reference[-2], reference[-1]
@@ -134,7 +148,7 @@ class _Fields:
             yield Finding(severity, "103", location, f"{label} is not in table {table.removeprefix('HL7')}")
 
 
-def _by_number(references: Any) -> dict[int, tuple[Any, tuple[int, int]]]:
+def _by_number(references: Any) -> Parts:
     """Parts by their numbers, which their names have: those that were withdrawn may be left out."""
     return {
         int(name.rpartition("_")[2]): (reference, cardinality)

@@ -103,7 +103,7 @@ class Receiver:
             return
         policy.check(header, sender, exchange.client.listener)
         if sender.strict:
-            policy.check_structure(body, sender.charset or exchange.client.listener.charset)
+            policy.check_structure(body, header, sender.charset or exchange.client.listener.charset)
         self._address(body, header, sender, exchange)
 
     def _starts_sequence(self, header: Header, exchange: Exchange) -> bool:

@@ -69,8 +69,11 @@ def test_a_strict_sender_is_told_the_place_of_the_first_error(tmp_path: Path, re
     with running_gateway(tmp_path, redis_url, senders_file=file) as gateway:
         answer = gateway.ask(adt("1").replace(b"PID|1|", b"PIX|1|"))
         good = gateway.ask(adt("2"))
+        most = adt("3").replace(b"PID|1|", b"PIX|1|") + b"ZZZ" + b"|1" * 9_900 + b"\r"
+        long = adt("4").replace(b"PID|1|", b"PIX|1|") + b"ZZZ" + b"|1" * 10_000 + b"\r"
+        checked, unchecked = gateway.ask(most), gateway.ask(long)
 
-    assert fields(answer, "MSA")[1] == "AE"
+    assert [fields(answer, "MSA")[1] for answer in (answer, checked, unchecked)] == ["AE", "AE", "AA"]
     assert fields(answer, "ERR")[2].startswith(("PID", "PIX"))
     assert fields(good, "MSA")[1] == "AA"
-    assert stored_bodies(redis_url) == [adt("2")]
+    assert stored_bodies(redis_url) == [adt("2"), long]
