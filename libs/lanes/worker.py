@@ -65,7 +65,8 @@ def run_worker(
 
     `redis` is a client as `connect` makes it. The service's jobs look at the same `stop`, so that the one
     at work ends after its batch. To be called in the main thread: signals end it and its jobs' time.
-    `chore` is what is to be done between jobs; it says after how many seconds it wants to be called again.
+    `chore` is what is to be done between jobs, a little at a time; it says after how many seconds it wants
+    to be called again, 0 for as soon as the jobs have had their turn.
     """
 
     def request(signum: int, frame: FrameType | None) -> None:
@@ -125,7 +126,8 @@ class LaneWorker(SimpleWorker):
             self._next_heartbeat = now + HEARTBEAT_EVERY
             self._appear()
         if self._chore is not None and now >= self._next_chore:
-            self._next_chore = now + self._chore()
+            pause = self._chore()
+            self._next_chore = time.monotonic() + pause
 
     def _appear(self) -> None:
         """Show this worker in `rq info`, also after Redis has forgotten it."""
@@ -138,10 +140,14 @@ class LaneWorker(SimpleWorker):
             clean_worker_registry(queue)  # of the workers that were killed
 
     def _work_once(self) -> None:
+        hurry = self._chore is not None and time.monotonic() >= self._next_chore
         try:
-            _, job_id = Queue.lpop(self.queue_keys(), LISTEN, connection=self.connection)
+            taken = Queue.lpop(self.queue_keys(), None if hurry else LISTEN, connection=self.connection)
         except DequeueTimeout:
             return
+        if taken is None:
+            return
+        job_id = taken[1]
         # A job that hangs ends this process, as SIGALRM does by itself. RQ would raise an exception instead,
         # at any point of the code, and a message would be blamed for a machine that was suspended.
         signal.alarm(JOB_TIMEOUT)

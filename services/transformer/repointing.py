@@ -19,7 +19,7 @@ from libs.store.followers import Follow
 
 log = get_logger(__name__)
 
-TIME_SLICE = 1.0  # seconds until messages have their turn
+TIME_SLICE = 0.2  # seconds until messages have their turn
 LOOK_EVERY = 1.0  # seconds
 AWAY = 10.0  # seconds until PostgreSQL is asked again when it is away
 _MOST = 16  # that are looked at in one go

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
@@ -22,10 +23,10 @@ LANE = "hl7.inbound:3/default/7"
 
 
 @pytest.fixture
-def serve(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[bytes]]:
+def serve(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[bytes]]:
     """Runs a worker in this process until it has handled so many messages; what it handled, in order."""
 
-    def run(count: int) -> list[bytes]:
+    def run(count: int, chore: Callable[[], float] | None = None) -> list[bytes]:
         client, stop = connect(redis_url), Stop()
         handled: list[bytes] = []
 
@@ -36,7 +37,7 @@ def serve(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], li
 
         jobs = SimpleNamespace(drain=lambda lane, job: drain(client, lane, job, handle, stop))
         monkeypatch.setitem(sys.modules, "services.transformer.jobs", jobs)
-        LaneWorker(client, INBOUND_QUEUES, stop).work_until_stopped()
+        LaneWorker(client, INBOUND_QUEUES, stop, chore).work_until_stopped()
         client.close()
         return handled
 
@@ -124,3 +125,27 @@ def test_a_redis_that_refuses_connections_is_asked_again(monkeypatch: pytest.Mon
     LaneWorker(client, INBOUND_QUEUES, stop).work_until_stopped()
 
     assert pauses == [0.5, 1.0, 1.5, 2.0, 2.0, 2.0]
+
+
+def test_a_chore_that_is_never_done_leaves_jobs_their_turn(
+    redis: Redis, serve: Callable[..., list[bytes]]
+) -> None:
+    enqueue(redis, [(f"hl7.inbound:3/default/{lane}", b"%d" % lane) for lane in (1, 2)])
+    calls = count(1)
+
+    assert sorted(serve(2, lambda: 0.0 * next(calls))) == [b"1", b"2"]
+    assert next(calls) > 1
+
+
+def test_a_chore_that_is_not_done_goes_on_at_once_while_there_is_no_job(redis_url: str) -> None:
+    client, stop = connect(redis_url), Stop()
+    pauses = [0.0] * 200
+
+    def chore() -> float:
+        stop.requested = not pauses
+        return pauses.pop() if pauses else 0.0
+
+    LaneWorker(client, INBOUND_QUEUES, stop, chore).work_until_stopped()
+    client.close()
+
+    assert pauses == []

@@ -131,7 +131,9 @@ def test_what_fails_waits_and_holds_up_nobody(hospital: Hospital) -> None:
             " WHEN (NEW.type = 'Flag') EXECUTE FUNCTION refuse();"
         )
 
-    Repointing(hospital.pool, lambda: False)()
+    chore = Repointing(hospital.pool, lambda: False)
+    while chore() == 0.0:
+        pass
     tries = hospital.rows("SELECT tries, due_at > now() FROM repointing WHERE overlapping IS NULL")
     left = [hospital.found_by_patient("Encounter", number) for number in "123"]
     with psycopg.connect(hospital.url) as connection:
