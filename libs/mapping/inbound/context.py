@@ -266,6 +266,8 @@ _CHOICES = {
         ("effectiveDateTime", "effectivePeriod"),
         ("occurrenceDateTime", "occurrencePeriod", "occurrenceTiming"),
         ("performedDateTime", "performedPeriod"),
+        ("onsetDateTime", "onsetString"),
+        ("medicationCodeableConcept", "medicationReference"),
     )
     for name in group
 }

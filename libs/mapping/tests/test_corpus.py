@@ -11,6 +11,7 @@ from fhir.resources.R4B import get_fhir_model_class
 
 from libs.errors import Permanent
 from libs.fhir.bundle import transaction
+from libs.fhir.claims import claim_issues
 from libs.fhir.json import dumps, loads
 from libs.fhir.validate import validate
 from libs.hl7v2.charset import decode_message
@@ -58,6 +59,7 @@ def test_every_message_of_the_corpus_becomes_a_valid_bundle_or_is_refused_with_a
         bundle = loads(dumps(transaction(found.entries)))
         known = {entry["fullUrl"] for entry in bundle["entry"]}
         problems += [f"{name}: {one} does not resolve" for one in references(bundle) if one not in known]
+        problems += [f"{name}: {one.expression}: {one.diagnostics}" for one in claim_issues(bundle)]
         for entry in bundle["entry"]:
             resource = entry["resource"]
             try:

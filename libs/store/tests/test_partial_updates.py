@@ -219,3 +219,26 @@ def test_links_to_several_merged_patients_stay(pool: Pool) -> None:
             " WHERE i.type = 'Patient' AND i.value = '1'"
         ).fetchone() or ("",)
     assert [link["type"] for link in loads(content)["link"]] == ["replaces", "replaces"]
+
+
+def test_another_form_of_an_element_takes_the_place_of_the_one_stored(pool: Pool) -> None:
+    def onset(fields: dict[int, str]) -> dict[str, str]:
+        iam = segment("IAM", {3: "P1^Peanut^L", 6: "A", 7: "A7^NORTH"} | fields)
+        send(pool, "ADT^A60", segment("PID", PID), iam)
+        allergy = stored(pool, "AllergyIntolerance")
+        return {name: value for name, value in allergy.items() if name.startswith("onset")}
+
+    assert onset({12: "as a child"}) == {"onsetString": "as a child"}
+    assert onset({11: "19950301"}) == {"onsetDateTime": "1995-03-01"}
+    assert onset({12: "as a child"}) == {"onsetString": "as a child"}
+
+
+def test_a_medication_of_its_own_takes_the_place_of_a_code(pool: Pool) -> None:
+    def medication(*rxc: str) -> set[str]:
+        rxo = segment("RXO", {1: "M1^Saline^L", 2: "1", 4: "bag"})
+        send(pool, "OMP^O09", segment("PID", PID), "ORC|NW|P1^NORTH", rxo, *rxc)
+        return {name for name in stored(pool, "MedicationRequest") if name.startswith("medication")}
+
+    assert medication() == {"medicationCodeableConcept"}
+    assert medication("RXC|B|W^Water^L|1|l", "RXC|A|S^Salt^L|9|g") == {"medicationReference"}
+    assert medication() == {"medicationCodeableConcept"}
