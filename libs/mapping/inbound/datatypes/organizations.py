@@ -15,9 +15,12 @@ from libs.mapping.inbound.datatypes.identifiers import (
     identifier_type,
 )
 from libs.mapping.inbound.datatypes.locations import assigned_at
-from libs.mapping.inbound.element import Element, element, resource
+from libs.mapping.inbound.element import OWN, Element, coding, element, resource
+from libs.terminology.concept_map import concept_map
 
-XON = frozenset({1, *range(3, 9), 10})  # the components that are read
+NAME_TYPE = concept_map("0204", "OrganizationalNameType")
+NAME_KIND = OWN + "organization-name-type"
+XON = frozenset({*range(1, 9), 10})  # the components that are read
 _CLIA_OID = "urn:oid:2.16.840.1.113883.4.7"
 
 
@@ -52,6 +55,10 @@ def organization_of(
             assigner=assigner(authority),
             extension=check_digit(xon.text(4), xon.text(5)) + assigned_at(context, xon.part(8)),
         )
+    if kind := xon.text(2).strip():
+        named = context.target(NAME_TYPE, kind, segment, field)
+        coded = coding(named.system, named.code, named.display) if named else coding(None, kind)
+        more["extension"] = [*more.get("extension", []), {"url": NAME_KIND, "valueCoding": coded}]
     return _put(context, identifier, name, **more)
 
 

@@ -8,7 +8,7 @@ from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
 from libs.mapping.inbound.datatypes.contacts import address
-from libs.mapping.inbound.datatypes.locations import location
+from libs.mapping.inbound.datatypes.locations import location, location_at
 from libs.mapping.inbound.datatypes.practitioners import practitioner, practitioners
 from libs.mapping.inbound.element import Element, code_key, concept, element, resource
 
@@ -46,7 +46,7 @@ def accident(acc: Segment, context: Context, subject: Subject) -> Reference:
         code=_INCIDENT,
         subject=subject.patient,
         encounter=subject.encounter,
-        focus=[_place(acc, context)] if acc.text(3).strip() else [],
+        focus=_places(acc, context),
         effectiveDateTime=when,
         performer=practitioners(context, acc, 7),
         valueString=described,
@@ -119,11 +119,12 @@ def death(pda: Segment, context: Context, subject: Subject) -> None:
             )
 
 
-def _place(acc: Segment, context: Context) -> Reference:
+def _places(acc: Segment, context: Context) -> list[Reference]:
     """ACC-3 and ACC-11: where it happened."""
     name = acc.text(3).strip()
-    identifier = {"system": context.local("location", "accident"), "value": name}
     where = address(context, acc.first(11), acc, 11) if acc.first(11) else None
-    return context.create(
-        resource("Location", identifier=[identifier], name=name, address=where, mode="instance"), identifier
-    )
+    if not name:
+        return [location_at(context, where)] if where else []
+    identifier = {"system": context.local("location", "accident"), "value": name}
+    found = resource("Location", identifier=[identifier], name=name, address=where, mode="instance")
+    return [context.create(found, identifier)]

@@ -271,9 +271,10 @@ def _insured_person(in2: Segment, context: Context) -> list[Element]:
 def _classes(in1: Segment) -> list[Element]:
     group, plan = in1.text(8).strip(), (in1.text(35) or in1.text(2)).strip()
     found = []
-    if group:
+    group_name = in1.text(9).strip()
+    if group or group_name:
         kind = {"coding": [coding(COVERAGE_CLASS, "group")]}
-        found.append(element(type=kind, value=group, name=in1.text(9).strip()))
+        found.append(element(type=kind, value=group or group_name, name=group_name))
     if plan:
         kind = {"coding": [coding(COVERAGE_CLASS, "plan")]}
         found.append(element(type=kind, value=plan, name=in1.text(2, 2).strip()))

@@ -12,12 +12,14 @@ from libs.mapping.inbound.datatypes.names import human_names
 from libs.mapping.inbound.element import Element, resource
 from libs.mapping.inbound.segments import pid
 
-FIELDS = frozenset({1, 2, 3, 4, 5, 6, 7})
+PATIENT_FIELDS = frozenset({1, 2, 4, 7})
+ACCOUNT_FIELDS = frozenset({3})
+VISIT_FIELDS = frozenset({5, 6})
 
 
 def prior_identifiers(mrg: Segment, context: Context) -> list[Element]:
     """MRG-1, MRG-2 and MRG-4: the numbers of the patient that are not to be used any more."""
-    context.use(mrg, FIELDS)
+    context.use(mrg, PATIENT_FIELDS)
     stated = [
         *cx_identifiers(context, mrg, 1),
         *cx_identifiers(context, mrg, 4),
@@ -50,13 +52,13 @@ def merged_patient(mrg: Segment, context: Context, survivor: Reference) -> Refer
 
 def prior_account(mrg: Segment, context: Context) -> Element | None:
     """MRG-3: the number of the account."""
-    context.use(mrg, FIELDS)
+    context.use(mrg, ACCOUNT_FIELDS)
     return cx_identifier(context, mrg.first(3), mrg, 3, "account")
 
 
 def prior_visit(mrg: Segment, context: Context, *, alternate: bool = False) -> Element | None:
     """MRG-5, else MRG-6: the number of the visit; the other way round for an `alternate` one."""
-    context.use(mrg, FIELDS)
+    context.use(mrg, VISIT_FIELDS)
     first, second = (6, 5) if alternate else (5, 6)
     return cx_identifier(context, mrg.first(first), mrg, first, "visit") or cx_identifier(
         context, mrg.first(second), mrg, second, "visit"

@@ -16,7 +16,7 @@ from libs.mapping.inbound.datatypes.identifiers import authority_uri
 from libs.mapping.inbound.datatypes.locations import named_location
 from libs.mapping.inbound.datatypes.organizations import organization, organization_of_hd
 from libs.mapping.inbound.datatypes.practitioners import practitioners
-from libs.mapping.inbound.element import Element, absent, coding, concept, element, resource
+from libs.mapping.inbound.element import DATA_ABSENT, Element, absent, coding, concept, element, resource
 from libs.mapping.inbound.identity import resource_id
 from libs.mapping.inbound.segments import msa, sft
 from libs.terminology.concept_map import concept_map
@@ -102,6 +102,7 @@ def provenance_id(organization: str, msh: Segment) -> str:
 
 
 EVN_FIELDS = frozenset({1, 2, 4, 5, 6, 7})
+_UNKNOWN = {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}
 EVENT_REASON = concept_map("0062", "EventReason")
 
 
@@ -112,7 +113,7 @@ def event(evn: Segment, context: Context) -> Element:
     reason = codeable_concept(context, evn, 4, EVENT_REASON)
     return element(
         occurredDateTime=times.date_time(context, evn, 6) or times.date_time(context, evn, 2),
-        reason=[reason] if reason else [],
+        reason=[_UNKNOWN if evn.text(4).strip() == "U" else reason] if reason else [],
         location=named_location(context, facility, "facility") if facility else None,
     )
 

@@ -23,11 +23,11 @@ YES_NO = concept_map("0136", "YesNoIndicator")
 _MODE_OF_ARRIVAL = "http://hl7.org/fhir/StructureDefinition/encounter-modeOfArrival"
 _R5 = "http://hl7.org/fhir/5.0/StructureDefinition/extension-Encounter."
 _ESTIMATED_LENGTH = OWN + "encounter-estimated-length"
-# What R4 has no element for: field, extension, HL7 table.
+# What R4 has no element for: field, extension, its codes.
 _EXTENSIONS = (
-    (7, OWN + "encounter-visit-user", "0130"),
-    (21, OWN + "encounter-publicity", "0215"),
-    (40, OWN + "encounter-admission-level-of-care", "0432"),
+    (7, OWN + "encounter-visit-user", concept_map("0130", "VisitUserCode")),
+    (21, OWN + "encounter-publicity", concept_map("0215", "PublicityCode")),
+    (40, OWN + "encounter-admission-level-of-care", concept_map("0432", "AdmissionLevelOfCareCode")),
 )
 NULLS = {
     1: ("location:planned",),
@@ -86,8 +86,8 @@ def _extensions(pv2: Segment, context: Context) -> list[Element]:
         *(extension(_MODE_OF_ARRIVAL, valueCoding=arrival) if arrival else []),
         *(
             {"url": url, "valueCodeableConcept": said}
-            for field, url, table in _EXTENSIONS
-            if (said := codeable_concept(context, pv2, field, table=table))
+            for field, url, concepts in _EXTENSIONS
+            if (said := codeable_concept(context, pv2, field, concepts))
         ),
     ]
 

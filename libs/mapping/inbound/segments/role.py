@@ -209,7 +209,7 @@ def _organization(segment: Segment, at: _Fields, context: Context) -> Reference 
     """The organization, with what kind of unit it is and its address if it is one."""
     if not segment.raw(at.organization):
         return None
-    unit = codeable_concept(context, segment, at.unit, table="0406")
+    unit = codeable_concept(context, segment, at.unit, table="0406")  # the guide's map of it is empty
     if unit:
         context.use(segment, frozenset({at.unit}))
     own = [
