@@ -73,15 +73,17 @@ def owe(connection: Connection[Any], org: str, owed: Sequence[Owed], now: dateti
     return dues
 
 
-def first_pending(connection: Connection[Any], org: str, destination: str, up_to: int) -> Delivery | None:
-    """The first delivery that waits for the destination; None when none has an id of at most `up_to`."""
+def pending(
+    connection: Connection[Any], org: str, destination: str, up_to: int, limit: int
+) -> list[Delivery]:
+    """The first deliveries that wait for the destination and have an id of at most `up_to`, in order."""
     with connection.cursor(row_factory=class_row(Delivery)) as cursor:
         return cursor.execute(
             "SELECT id, replace(message_id::text, '-', '') AS message_id, control_id, body, attempts"
             " FROM delivery WHERE org_id = %s AND destination = %s AND state = 'pending' AND id <= %s"
-            " ORDER BY id LIMIT 1",
-            (org, destination, up_to),
-        ).fetchone()
+            " ORDER BY id LIMIT %s",
+            (org, destination, up_to, limit),
+        ).fetchall()
 
 
 def delivered(connection: Connection[Any], org: str, delivery_id: int, now: datetime) -> None:

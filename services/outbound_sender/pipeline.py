@@ -7,8 +7,9 @@ lane is found to have nothing to do. No transaction is open while a destination 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any
 
 from psycopg import Connection
@@ -25,6 +26,7 @@ from libs.store.destinations import BLOCK, Destination, UnknownDestination, dest
 from libs.store.engine import Pool, attempt, transaction
 from services.outbound_sender.client import Client
 
+AT_ONCE = 64  # deliveries that are read together
 RETRIES = 5  # further tries, after 2, 4, 8, 16 and 32 s; then it is a dead letter
 
 log = get_logger(__name__)
@@ -36,35 +38,46 @@ class Pipeline:
 
     pool: Pool
     client: Client
+    # Lane -> what failed behind messages that were settled, and is to be told before it is tried again.
+    _untold: dict[str, tuple[int, Exception]] = field(default_factory=dict)
 
     def handle(self, batches: Sequence[Batch], wait: Callable[[], None]) -> list[int]:
-        """Deliver what the first message of the batch says is due, and what should have come before it.
+        """Deliver what the messages of the batch say is due, and what should have come before it.
 
         `wait` as in `Line.answers`.
         """
         [batch] = batches
         _, org, name = batch.lane.split("/")
-        try:
-            last = Due.delivery_of(batch.messages[0])
-        except (ValueError, LookupError, TypeError):
-            log.error("not as this release writes what is due", lane=batch.lane)  # noqa: TRY400  # no content
-            return [1]  # if it is a delivery, the sweep of the outbox puts it here again
-        while found := self._first(org, name, last):
-            to, delivery = found
-            self._deliver(batch.lane, org, to, delivery, wait)
-            if delivery.id == last:
-                break
-        return [1]
+        due = [_due(batch.lane, wire) for wire in batch.messages]
+        while found := self._pending(org, name, max(due)):
+            to, pending = found
+            for delivery in pending:
+                try:
+                    self._tell(batch.lane, delivery)
+                    self._deliver(batch.lane, org, to, delivery, wait)
+                except Exception as error:
+                    settled = sum(1 for _ in takewhile(lambda one: one < delivery.id, due))  # noqa: B023
+                    if not settled:
+                        raise
+                    self._untold[batch.lane] = delivery.id, error
+                    return [settled]
+        return [len(due)]
 
-    def _first(self, org: str, name: str, last: int) -> tuple[Destination, Delivery] | None:
+    def _pending(self, org: str, name: str, last: int) -> tuple[Destination, list[Delivery]] | None:
         with transaction(self.pool, org) as connection:
-            delivery = deliveries.first_pending(connection, org, name, last)
-            if delivery is None:
+            pending = deliveries.pending(connection, org, name, last, AT_ONCE)
+            if not pending:
                 return None
             try:
-                return destination(connection, org, name), delivery
+                return destination(connection, org, name), pending
             except UnknownDestination:
                 return None
+
+    def _tell(self, lane: str, delivery: Delivery) -> None:
+        """Raise what has just failed, so that the lane waits before the delivery is tried again."""
+        delivery_id, error = self._untold.pop(lane, (0, None))
+        if error is not None and delivery_id == delivery.id:
+            raise error
 
     def _deliver(
         self, lane: str, org: str, to: Destination, delivery: Delivery, wait: Callable[[], None]
@@ -104,6 +117,16 @@ class Pipeline:
             )  # fmt: skip
 
         attempt(self.pool, org, work)
+
+
+def _due(lane: str, wire: bytes) -> int:
+    """The id of the delivery that is due; 0, which is none, where that cannot be read."""
+    try:
+        return Due.delivery_of(wire)
+    except (ValueError, LookupError, TypeError):
+        # If it is a delivery, the sweep of the outbox puts it onto its lane again.
+        log.error("not as this release writes what is due", lane=lane)  # noqa: TRY400  # it may hold content
+        return 0
 
 
 def _is_last(to: Destination, delivery: Delivery, error: Exception) -> bool:

@@ -103,6 +103,23 @@ def test_what_is_refused_again_and_again_becomes_a_dead_letter_and_the_next_is_s
         assert messages.open_dead_letters(connection) == {"hl7.outbound": 1}
 
 
+def test_what_fails_behind_others_waits_like_any_failure(sender: Sender) -> None:
+    good, bad = answering("CA"), answering("AE")
+    with Receiver(lambda received: (bad if b"|A2|" in received else good)(received)) as receiver:
+        sender.destination(receiver)
+        batch = Batch(LANE, [due.to_wire() for due in sender.owe(1, 2, 3)])
+
+        assert sender.pipeline.handle([batch], patience) == [1]
+        rest = Batch(LANE, batch.messages[1:])
+        with pytest.raises(Transient, match="refused with AE"):
+            sender.pipeline.handle([rest], patience)
+        assert sender.states()[1] == ("A2", "pending", 1, "refused with AE"), "tried once so far"
+        receiver.answer = good
+        assert sender.pipeline.handle([rest], patience) == [2]
+
+    assert receiver.received == [message(f"A{number}") for number in (1, 2, 2, 3)]
+
+
 def test_a_destination_that_blocks_waits_for_as_long_as_it_takes(sender: Sender) -> None:
     with Receiver(silent) as receiver:
         pass
