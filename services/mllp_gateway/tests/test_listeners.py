@@ -174,6 +174,27 @@ def test_the_tls_port_of_the_settings(
         assert code(peer.ask(adt("1"))) == "AA"
 
 
+def test_a_client_that_never_finishes_its_handshake_is_hung_up_on(
+    tmp_path: Path, redis_url: str, authority: Authority, tls_port: int
+) -> None:
+    certificate, key = authority.issue("localhost", "settings")
+    with (
+        running_gateway(
+            tmp_path,
+            redis_url,
+            mllps_port=tls_port,
+            mllps_certificate=certificate,
+            mllps_key=key,
+            mllp_frame_timeout=1,
+        ) as gateway,  # fmt: skip
+        Peer(tls_port) as silent,
+        tls_peer(tls_port, authority, None) as idle,
+    ):
+        assert silent.answer() is None
+        assert gateway.metric('mllp_connections_dropped_total{reason="tls_handshake"}') == 1
+        assert code(idle.ask(adt("1"))) == "AA"
+
+
 def test_a_port_stands_for_an_organization_and_a_proxy_says_who_calls(tmp_path: Path, redis_url: str) -> None:
     port = free_port()
     listeners = tmp_path / "listeners.toml"
