@@ -1,3 +1,4 @@
+import tracemalloc
 from decimal import Decimal
 from typing import Any
 
@@ -85,3 +86,15 @@ def test_what_is_written_reads_back_equal(value: dict[str, Any]) -> None:
 @given(NUMBERS.filter(bool))
 def test_every_decimal_keeps_its_digits(number: Decimal) -> None:
     assert Decimal(loads(dumps({"n": number}))["n"]).as_tuple() == number.as_tuple()
+
+
+def test_what_is_written_holds_as_much_memory_as_it_is_long() -> None:
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        kept = [dumps({"text": "x" * 1000}) for _ in range(100)]
+        held = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+
+    assert held < 1.2 * sum(map(len, kept))
