@@ -1,4 +1,4 @@
-"""What is fuzzed: each target takes any bytes at all, and raises when libs/hl7v2 breaks a promise.
+"""What is fuzzed: each target takes any bytes at all, and raises when a library breaks a promise.
 
 The promises: only the documented errors, no hang, the same result however the bytes arrive, nothing lost
 on the way through, and two readers of the same thing (from bytes, from text) that agree.
@@ -21,13 +21,10 @@ from libs.hl7v2.mllp import END, FS, VT, ForeignProtocol, FrameDecoder, FrameToo
 from libs.hl7v2.path import BadPath, parse_path
 from libs.hl7v2.timestamp import BadTimestamp, parse_timestamp
 from libs.hl7v2.writer import encode as encode_message
+from loadtests.fuzz_mapping import Broken, mapping
 
 _NOW = datetime(2026, 3, 2, 10, 15, tzinfo=UTC)
 _MSH = "MSH|^~\\&|LAB|NORTH|EHR|MAIN|20260302101500||ADT^A01|1|P|2.5.1\r"
-
-
-class Broken(AssertionError):
-    """A promise that does not hold for the input at hand."""
 
 
 def framing(data: bytes) -> None:
@@ -174,7 +171,7 @@ def texts(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     target.__name__: target
-    for target in (framing, tokenizer, escapes, batches, texts, header, charset, acknowledgement)
+    for target in (framing, tokenizer, escapes, batches, texts, header, charset, acknowledgement, mapping)
 }
 
 

@@ -137,7 +137,7 @@ class Segment:
             return []
         if field <= self._literal:
             return [self.first(field)]
-        values = [Value(part, self.delimiters) for part in raw.split(self.delimiters.repetition)]
+        values = [Value(part, self.delimiters) for part in raw.split(self.delimiters.repetition) if part]
         return [value for value in values if value]
 
     def at(self, path: str) -> str:

@@ -8,6 +8,7 @@ from importlib.resources import files
 from libs.terminology.concept_map import V2_TABLE
 
 _HL7_TABLE = re.compile(r"(?:HL7-?)?0?(\d{4})$")  # HL70001, HL7-0001, HL700001, 0001
+_URI = re.compile(r"(?:https?://|urn:)\S+$")
 _OID = re.compile(r"[0-2](\.(0|[1-9]\d*)){2,}$")
 
 
@@ -21,7 +22,7 @@ def system_uri(name: str) -> str | None:
         return V2_TABLE + table[1]
     if _OID.match(name):
         return f"urn:oid:{name}"
-    return name if name.startswith(("http://", "https://", "urn:")) else None
+    return name if _URI.match(name) else None
 
 
 @cache

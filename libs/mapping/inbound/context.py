@@ -209,6 +209,7 @@ class Context:
             _add_new(entry.resource, known.resource)
         else:
             _add_new(known.resource, entry.resource)
+            _without_contradiction(known.resource)
         return {"reference": entry.full_url}
 
     def entries(self) -> list[Entry]:
@@ -245,6 +246,13 @@ def _add_new(known: Element, again: Element) -> None:
             before += [part for part in value if part not in before]
         elif name == "name" and before != value and value not in known.get("alias", []):
             known.setdefault("alias", []).append(value)
+
+
+def _without_contradiction(known: Element) -> None:
+    """What is stated twice, once as an error, has no clinical status (invariants con-5 and ait-2)."""
+    verified = known.get("verificationStatus")
+    if verified and verified["coding"][0].get("code") == "entered-in-error":
+        known.pop("clinicalStatus", None)
 
 
 def _other_value(name: str, known: Element) -> bool:

@@ -81,7 +81,7 @@ def attachment(context: Context, content: bytes, content_type: str, title: str =
     encoded = base64.b64encode(content).decode()
     found = element(contentType=content_type, size=len(content), title=title)
     if len(content) <= INLINE_LIMIT:
-        return found | {"data": encoded}
+        return found | element(data=encoded)
     digest = base64.b64encode(sha1(content, usedforsecurity=False).digest()).decode()
     binary = resource("Binary", contentType=content_type, data=encoded)
     return found | {"url": context.put(binary, None, digest)["reference"], "hash": digest}

@@ -84,7 +84,7 @@ def components(value: Value, delimiters: Delimiters) -> list[str]:
     raw, count = value.raw, value.component_count
     parts = raw.split(delimiters.component)
     if len(parts) != count or delimiters.subcomponent in raw or delimiters.escape in raw:
-        return [value.text(number).strip() for number in range(1, count + 1)]
+        return [part.text().strip() for part in value.parts()] if raw else []
     return ["" if part == NULL else part.strip() for part in parts]  # one split, where that is all
 
 

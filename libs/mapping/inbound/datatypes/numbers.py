@@ -94,7 +94,7 @@ def sampled_data(rows: Sequence[Value], unit: Element) -> Element | None:
     A row is what is sampled at one time, as many numbers as there are dimensions; a single row is samples of
     one dimension.
     """
-    samples = [[decimal(row.text(number)) for number in range(1, row.component_count + 1)] for row in rows]
+    samples = [[decimal(part.text()) for part in row.parts()] for row in rows]
     if not samples or any(None in row or len(row) != len(samples[0]) for row in samples):
         return None
     return {

@@ -40,12 +40,7 @@ def observed(context: Context, value: Value, kind: str, obx: Segment, unit: Elem
 
 def plain(value: Value) -> str:
     """The components of a value, and theirs, as one text."""
-    components = (value.part(number) for number in range(1, value.component_count + 1))
-    parts = (
-        component.text(number).strip()
-        for component in components
-        for number in range(1, component.component_count + 1)
-    )
+    parts = (part.text().strip() for component in value.parts() for part in component.parts())
     return " ".join(part for part in parts if part)
 
 

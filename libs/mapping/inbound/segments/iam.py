@@ -70,7 +70,8 @@ def allergy(
             *(found for one in following if one.name == "IAR" and (found := _reaction(one, context))),
         ],
     )
-    return context.put(found, None, patient["reference"], *code_key(code))
+    gone = ("clinicalStatus",) if deleted else ()
+    return context.put(found, None, patient["reference"], *code_key(code), remove=gone)
 
 
 def _reaction(iar: Segment, context: Context) -> Element | None:

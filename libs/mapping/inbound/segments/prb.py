@@ -66,9 +66,9 @@ def problem(prb: Segment, comments: list[Segment], context: Context, subject: Su
         note=notes(comments, context),
     )
     number = prb.first(4)
-    if identifier is not None and (number.text(2) or number.text(3)):
-        return context.put(found, identifier)
-    return context.put(found, None, subject.key, "problem", prb.text(4), prb.text(3) or prb.text(3, 2))
+    by_itself = identifier if number.text(2) or number.text(3) else None
+    key = (subject.key, "problem", prb.text(4), prb.text(3) or prb.text(3, 2))
+    return context.put(found, by_itself, *key, remove=("clinicalStatus",) if deleted else ())
 
 
 def goal(gol: Segment, comments: list[Segment], context: Context, subject: Subject) -> Reference:
