@@ -35,7 +35,7 @@ bench: install ## Measure the system (SECONDS=10 a measurement, ONLY=name,name t
 chaos: install ## Kill components at random under load; prove that nothing is lost or doubled
 	@exec $(BIN)/python -m loadtests.chaos
 
-fuzz: install ## Feed broken input to the HL7 library by the million (RUNS=10000000, PROCESSES=2)
+fuzz: install ## Feed broken input to the HL7 library and the mapping by the million (RUNS=10000000, PROCESSES=2)
 	@exec $(BIN)/python -m loadtests.fuzz
 
 npm-clients: install ## Send with HL7 clients of npm; needs Node.js

@@ -141,6 +141,10 @@ class ProbeValue(Value):
         self.asked.add(component)
         return super().part(component)
 
+    def parts(self) -> list[Value]:
+        self.asked.update(range(1, self.component_count + 1))
+        return super().parts()
+
 
 class ComponentProbe(Segment):
     """A segment that notes which components of its fields are asked for."""
