@@ -4,11 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -24,6 +20,7 @@ from libs.store import deliveries
 from libs.store.deliveries import Owed
 from libs.store.destinations import DEAD_LETTER, Destination, put_destination
 from libs.store.engine import open_pool, transaction
+from libs.testing.health import get, is_ready, wait_until
 from libs.testing.receiver import Receiver, answering, silent
 from services.outbound_sender.tests.test_client import message
 
@@ -40,7 +37,7 @@ class Installation:
 
     def start(self) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(self.command, env=self.environment, stdout=subprocess.DEVNULL)
-        wait_until(self.is_ready)
+        wait_until(lambda: is_ready(self.port))
         return process
 
     @property
@@ -55,18 +52,6 @@ class Installation:
             "EHR_REDIS_URL": self.redis_url,
             "EHR_OUTBOUND_SENDER_PORT": str(self.port),
         }
-
-    def get(self, path: str) -> tuple[int, bytes]:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
-                return answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read()
-
-    def is_ready(self) -> bool:
-        with suppress(OSError):
-            return self.get("/health/ready")[0] == 200
-        return False
 
     def destination(self, name: str, receiver: Receiver, answer_within: int = 30) -> None:
         to = Destination(name, "127.0.0.1", receiver.port, False, [], True, answer_within, DEAD_LETTER)
@@ -104,13 +89,6 @@ def process(installation: Installation) -> Iterator["subprocess.Popen[bytes]"]:
     process.wait()
 
 
-def wait_until(holds: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def ids(count: int, first: int = 1) -> list[str]:
     return [f"A{number}" for number in range(first, first + count)]
 
@@ -126,7 +104,7 @@ def test_deliveries_arrive_in_order_over_one_connection_and_are_counted(installa
 
     assert receiver.received == [message(one) for one in ids(200)]
     assert receiver.connections == 1
-    _, metrics = installation.get("/metrics")
+    _, metrics = get(installation.port, "/metrics")
     assert b'hl7_messages_sent_total{message_type="ACK",org_id="default"} 200.0' in metrics
     assert b'queue_depth{queue_name="hl7.outbound"} 0.0' in metrics
 
@@ -237,7 +215,7 @@ def test_it_says_that_its_port_is_taken_and_what_it_depends_on(installation: Ins
     second = subprocess.run(
         installation.command, env=installation.environment, capture_output=True, text=True, check=False
     )
-    status, body = installation.get("/health/ready")
+    status, body = get(installation.port, "/health/ready")
 
     where = f"127.0.0.1:{installation.port}"
     assert second.stderr == (

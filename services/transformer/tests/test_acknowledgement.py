@@ -19,6 +19,7 @@ from libs.store.destinations import DEAD_LETTER, Destination, put_destination
 from libs.store.engine import Pool, attempt, open_pool, transaction
 from libs.store.transformations import to_do
 from services.transformer.configurations import Configurations
+from services.transformer.conversion import LOST_WORKERS
 from services.transformer.pipeline import Pipeline
 from services.transformer.retransformation import Retransformation
 
@@ -40,6 +41,12 @@ class Transformer:
     def again(self, body: bytes) -> None:
         lane, wire = to_do(envelope(body), 1_772_100_000.0)
         assert self.retransformation.handle([Batch(lane, [wire])]) == [1]
+
+    def replay(self) -> None:
+        with transaction(self.pool, "default") as connection:
+            [letter] = messages.dead_letters(connection, "default")
+            _, wire = messages.replay(connection, "default", letter.id)
+        assert self.pipeline.handle([Batch(LANE, [wire])]) == [1]
 
     def save(self, layer: str) -> None:
         attempt(
@@ -172,16 +179,22 @@ def test_a_parked_message_is_acknowledged_when_it_is_applied(transformer: Transf
     assert transformer.codes() == [("AA", "1")], "what was applied before is not acknowledged again"
 
 
-def test_a_dead_letter_that_is_replayed_in_vain_is_told_once_and_its_success_is_told_too(
-    transformer: Transformer,
-) -> None:
+def test_a_dead_letter_that_is_replayed_in_vain_is_told_once(transformer: Transformer) -> None:
     transformer.receive(BAD)
-    for _ in range(2):
-        with transaction(transformer.pool, "default") as connection:
-            letter = messages.dead_letters(connection, "default")[-1]
-            _, wire = messages.replay(connection, "default", letter.id)
-        assert transformer.pipeline.handle([Batch(LANE, [wire])]) == [1]
+
+    transformer.replay()
+
     assert transformer.codes() == [("AE", "BAD")]
+
+
+def test_the_success_of_a_replay_is_told_too(transformer: Transformer) -> None:
+    wire = envelope(admission("1")).to_wire()
+    assert transformer.pipeline.handle([Batch(LANE, [wire], stalls=LOST_WORKERS)]) == [1]
+    assert transformer.codes() == [("AE", "1")]
+
+    transformer.replay()
+
+    assert transformer.codes() == [("AE", "1"), ("AA", "1")]
 
 
 def test_without_a_destination_for_the_sender_nothing_is_sent(transformer: Transformer) -> None:

@@ -4,11 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 
 import orjson
 import psycopg
@@ -19,6 +15,7 @@ from libs.embedded.process import free_port
 from libs.lanes.contracts import inbound_lane
 from libs.lanes.depth import depths
 from libs.lanes.enqueue import enqueue
+from libs.testing.health import get, is_ready, wait_until
 from services.transformer.tests.test_pipeline import admission, wire
 
 
@@ -34,18 +31,6 @@ class Transformer:
         command = [sys.executable, "-m", "services.transformer"]
         self.process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=subprocess.DEVNULL)
 
-    def get(self, path: str) -> tuple[int, bytes]:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
-                return answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read()
-
-    def is_ready(self) -> bool:
-        with suppress(OSError):
-            return self.get("/health/ready")[0] == 200
-        return False
-
     def workers(self) -> set[int]:
         command = ["ps", "-o", "pid=", "--ppid", str(self.process.pid)]
         return {int(pid) for pid in subprocess.run(command, capture_output=True, check=False).stdout.split()}
@@ -55,18 +40,11 @@ class Transformer:
 def transformer(fresh_postgres_url: str, redis_url: str) -> Iterator[Transformer]:
     running = Transformer(fresh_postgres_url, redis_url)
     try:
-        wait_until(running.is_ready)
+        wait_until(lambda: is_ready(running.port))
         yield running
     finally:
         running.process.kill()
         running.process.wait()
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def transformed(url: str) -> int:
@@ -84,7 +62,7 @@ def test_messages_on_a_lane_become_fhir_and_are_counted(
     wait_until(lambda: transformed(fresh_postgres_url) == 100)
 
     wait_until(lambda: depths(redis) == {"hl7.inbound:3": 0})
-    status, body = transformer.get("/metrics")
+    status, body = get(transformer.port, "/metrics")
     assert status == 200
     assert b'hl7_processing_duration_seconds_count{message_type="ADT^A01"} 100.0' in body
     assert b'queue_depth{queue_name="hl7.inbound:3"} 0.0' in body
@@ -96,7 +74,7 @@ def test_a_worker_that_is_killed_is_replaced(transformer: Transformer) -> None:
 
     wait_until(lambda: len(transformer.workers()) == 2 and transformer.workers() != before)
 
-    wait_until(transformer.is_ready)
+    wait_until(lambda: is_ready(transformer.port))
 
 
 def test_workers_end_when_the_pool_is_killed(transformer: Transformer) -> None:
@@ -133,7 +111,7 @@ def test_it_says_that_its_port_is_taken(transformer: Transformer) -> None:
 
 
 def test_readiness_names_what_is_away(transformer: Transformer, redis: Redis) -> None:
-    status, body = transformer.get("/health/ready")
+    status, body = get(transformer.port, "/health/ready")
 
     assert (status, orjson.loads(body)) == (
         200,
