@@ -93,13 +93,17 @@ def service_requests(
         comments = takewhile(lambda one: one.name == "NTE", segments[place + 1 : place + 100])
         when = period(ais, start, context)
         stated = filler_status(ais, 10, context) or status
+        code = codeable_concept(context, ais, 3)
+        details = codeable_concepts(context, ais, 11) + codeable_concepts(context, ais, 12)
+        if details and code is None:
+            context.warn(ais, 11, "details of a service that is not named (AIS-3) are left out")
         request = resource(
             "ServiceRequest",
             identifier=list(orders),
             status=_REQUEST.get(stated, "active") if stands(ais) else "entered-in-error",
             intent="order",
-            code=codeable_concept(context, ais, 3),
-            orderDetail=codeable_concepts(context, ais, 11) + codeable_concepts(context, ais, 12),
+            code=code,
+            orderDetail=details if code else [],
             subject=subject.patient,
             encounter=subject.encounter,
             occurrencePeriod=when if "end" in when else None,
