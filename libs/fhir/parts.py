@@ -73,6 +73,10 @@ def _whereabouts(location: dict[str, Any]) -> str:
     return {"completed": "prior", "reserved": "pending"}.get(location.get("status", ""), "current")
 
 
+def _condition(diagnosis: dict[str, Any]) -> str:
+    return str(diagnosis.get("condition", {}).get("reference", ""))
+
+
 def _type_of(reference: dict[str, Any]) -> str:
     return str(reference.get("reference", "")).rpartition("/")[0]
 
@@ -103,6 +107,7 @@ _PARTS: Mapping[tuple[str, str], _Parts] = MappingProxyType(
         ("Encounter", "type"): _Parts(_visit_type),
         ("Encounter", "participant"): _Parts(_code, frozenset({"referral"})),
         ("Encounter", "location"): _Parts(_whereabouts, frozenset({"temporary", "left", "planned"})),
+        ("EpisodeOfCare", "diagnosis"): _Parts(_condition),
         ("DiagnosticReport", "performer"): _Parts(_main, frozenset({"transcription"})),
         ("DiagnosticReport", "resultsInterpreter"): _Parts(_main, frozenset({"assistant"})),
     }

@@ -134,6 +134,11 @@ CASES: dict[str, tuple[list[str], str, dict[str, Any]]] = {
             "extension": [{"url": FHIR + "resource-instance-description", "valueMarkdown": "Hip"}],
         },
     ),
+    "DG1 of a visit that is part of an episode": (
+        [PID, pv1(f54="EP-1^^^NORTH"), segment("DG1", {3: "E11.9^Diabetes^I10", 6: "F", 15: "1"})],
+        "EpisodeOfCare",
+        {"diagnosis": [{"role": {"coding": [{"code": "F"}]}, "rank": 1}]},
+    ),
     "PV2-7, PV2-10, PV2-21 and PV2-40": (
         [PID, PV1, segment("PV2", {7: "TE", 10: "4", 21: "N", 40: "AC"})],
         "Encounter",

@@ -242,3 +242,15 @@ def test_a_medication_of_its_own_takes_the_place_of_a_code(pool: Pool) -> None:
     assert medication() == {"medicationCodeableConcept"}
     assert medication("RXC|B|W^Water^L|1|l", "RXC|A|S^Salt^L|9|g") == {"medicationReference"}
     assert medication() == {"medicationCodeableConcept"}
+
+
+def test_an_episode_keeps_the_diagnoses_of_its_other_visits(pool: Pool) -> None:
+    def visit(number: str, *codes: str) -> None:
+        diagnoses = [segment("DG1", {3: f"{code}^^I10", 6: "F"}) for code in codes]
+        admit(pool, "A01", {}, {19: f"{number}^^^NORTH^VN", 54: "EP-1^^^NORTH"}, *diagnoses)
+
+    visit("V1", "E11.9", "I10")
+    visit("V2", "J45.9")
+    visit("V2", "J45.9")
+
+    assert len(stored(pool, "EpisodeOfCare")["diagnosis"]) == 3

@@ -238,6 +238,8 @@ def _visit(
     ]
     if diagnoses:
         found["diagnosis"] = diagnoses
+        for episode in found.get("episodeOfCare", ()):
+            context.describe(episode, diagnosis=[dg1.of_episode(one) for one in diagnoses])
     gone = pv1.nulls(stated, found, context) + (pv2.nulls(more, found) if more is not None else [])
     visit = context.put(found, identifier, *key, remove=gone, keep=pv1.kept(context))
     labels = [arv.RESTRICTED] if more is not None and pv2.is_protected(more, context) else []

@@ -1,6 +1,6 @@
-"""DG1 -> Condition, Encounter.diagnosis.
+"""DG1 -> Condition, Encounter.diagnosis, EpisodeOfCare.diagnosis.
 
-Source: v2-to-FHIR IG 1.0.0, DG1[Condition], DG1[Encounter].
+Source: v2-to-FHIR IG 1.0.0, DG1[Condition], DG1[Encounter], DG1[EpisodeOfCare].
 """
 
 from libs.hl7v2.message import Segment
@@ -66,3 +66,8 @@ def diagnosis(dg1: Segment, context: Context, stated: Reference) -> Element:
     """DG1[Encounter]: the Encounter.diagnosis that refers to the Condition."""
     use = codeable_concept(context, dg1, 6, DIAGNOSIS_TYPE)
     return element(condition=stated, use=use, rank=positive_integer(dg1.text(15)))
+
+
+def of_episode(diagnosis: Element) -> Element:
+    """DG1[EpisodeOfCare]: a visit's diagnosis as one of the episode that the visit is part of."""
+    return {"role" if name == "use" else name: value for name, value in diagnosis.items()}
