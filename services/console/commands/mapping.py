@@ -10,7 +10,6 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from libs.mapping.inbound.config import MappingConfig
@@ -19,6 +18,7 @@ from libs.store import layers
 from libs.store.engine import transaction
 from libs.store.transformations import Chosen
 from services.console.actions.mapping import attempt_layer, compare, compare_version, retransform, save
+from services.console.commands.files import read_document
 from services.console.commands.installation import (
     database,
     organization,
@@ -84,7 +84,7 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _import(options: argparse.Namespace) -> None:
-    org, text = organization(options), _read(options.file)
+    org, text = organization(options), read_document(options.file)
     with database() as pool, redis() as client:
         saved = save(pool, client, org, options.layer, text)
     print(f"the mapping of {org} is at version {saved.version}")
@@ -100,13 +100,13 @@ def _diff(options: argparse.Namespace) -> None:
         if options.file is None:
             lines = compare_version(connection, org, options.layer, options.version)
         else:
-            lines = compare(connection, org, options.layer, _read(options.file), options.file)
+            lines = compare(connection, org, options.layer, read_document(options.file), options.file)
     sys.stdout.writelines(lines)
 
 
 def _dry_run(options: argparse.Namespace) -> None:
     """Prints what messages say: this is where an operator asks to see it."""
-    text = _read(options.file)
+    text = read_document(options.file)
     base = MappingConfig(organization(options), settings().default_timezone or None)
     with database() as pool:
         outcomes = attempt_layer(
@@ -152,13 +152,6 @@ def _choice(parser: argparse.ArgumentParser) -> None:
 
 def _chosen(options: argparse.Namespace, *, parked: bool = False) -> Chosen:
     return Chosen(options.message, options.sender, options.since, options.until, parked)
-
-
-def _read(file: str) -> str:
-    try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text("utf-8")
-    except UnicodeDecodeError:
-        raise CommandError(f"{file}: not UTF-8") from None
 
 
 def _identifier(text: str) -> str:

@@ -92,3 +92,59 @@ def test_what_is_refused_has_a_report_too(tmp_path: Path) -> None:
         "bundle": None,
         "error": "MSH-9: messages of the type ZZZ are not mapped",
     }
+
+
+def test_a_mapping_layer_is_tried_without_a_database(tmp_path: Path) -> None:
+    (tmp_path / "admission.hl7").write_bytes(adt(patient_id="100001"))
+    documents = {
+        "hospital.toml": '[authorities]\nNORTH = "https://north.example.org/mrn"\n',
+        "sender.toml": '[authorities]\nNORTH = "https://north.example.org/adt"\n',
+    }
+    for name, text in documents.items():
+        (tmp_path / name).write_text(text)
+    files = [tmp_path / "admission.hl7", "--out", tmp_path / "out"]
+    hospital: list[str | Path] = ["--layer", "organization", tmp_path / "hospital.toml"]
+    own: list[str | Path] = ["--layer", "sender:REGISTRATION|NORTH", tmp_path / "sender.toml"]
+    other: list[str | Path] = ["--layer", "sender:OTHER|NORTH", tmp_path / "sender.toml"]
+
+    def system(*layers: str | Path) -> str:
+        assert ehrconnect("convert", *files, *layers) == Run(0, "", "")
+        bundle = json.loads((tmp_path / "out" / "admission.json").read_bytes())
+        (patient,) = (e["resource"] for e in bundle["entry"] if e["resource"]["resourceType"] == "Patient")
+        return str(patient["identifier"][0]["system"])
+
+    assert system(*hospital) == "https://north.example.org/mrn"
+    assert system(*own, *hospital) == "https://north.example.org/adt"  # the sender's wins, in any order
+    assert system(*other, *hospital) == "https://north.example.org/mrn"
+
+
+def test_a_national_profile_is_claimed_by_the_resources_that_conform_to_it(tmp_path: Path) -> None:
+    (tmp_path / "admission.hl7").write_bytes(adt())
+
+    run = ehrconnect(
+        "convert", tmp_path / "admission.hl7", "--out", tmp_path / "out", "--profile", "us-core", "--report"
+    )
+
+    claimed = json.loads(run.out)["profiles"]
+    assert (run.code, claimed["us-core-patient"]) == (0, {"claimed": 1})
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (["organization", "bad.toml"], "layer organization: colour is no setting of a layer; known are "),
+        (["ward", "good.toml"], "'ward' is no layer; a layer is profile, organization or sender:"),
+        (["organization", "gone.toml"], "gone.toml: No such file or directory"),
+        (["profile", "good.toml", "--profile", "abdm"], "there is one layer profile, and several documents"),
+    ],
+)
+def test_a_layer_that_cannot_be_used_ends_it(tmp_path: Path, layer: list[str], reason: str) -> None:
+    (tmp_path / "admission.hl7").write_bytes(adt())
+    (tmp_path / "good.toml").write_text('timezone = "Europe/Vienna"\n')
+    (tmp_path / "bad.toml").write_text('colour = "blue"\n')
+
+    run = ehrconnect("convert", "admission.hl7", "--out", "out", "--layer", *layer, folder=tmp_path)
+
+    assert (run.code, run.out) == (1, "")
+    assert run.err.startswith(f"ehrconnect: {reason}")
+    assert not (tmp_path / "out").exists()
