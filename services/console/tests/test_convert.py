@@ -102,7 +102,7 @@ def test_a_mapping_layer_is_tried_without_a_database(tmp_path: Path) -> None:
     }
     for name, text in documents.items():
         (tmp_path / name).write_text(text)
-    files = [tmp_path / "admission.hl7", "--out", tmp_path / "out"]
+    files: list[str | Path] = [tmp_path / "admission.hl7", "--out", tmp_path / "out"]
     hospital: list[str | Path] = ["--layer", "organization", tmp_path / "hospital.toml"]
     own: list[str | Path] = ["--layer", "sender:REGISTRATION|NORTH", tmp_path / "sender.toml"]
     other: list[str | Path] = ["--layer", "sender:OTHER|NORTH", tmp_path / "sender.toml"]
