@@ -108,6 +108,8 @@ class Segment:
         raw = fields[field] if field < len(fields) else ""
         if not raw or field <= self._literal:
             return raw
+        if raw.isalnum():  # nothing to cut or to decode, the usual case
+            return raw if component == subcomponent == 1 else ""
         separators = self.delimiters
         if separators.repetition in raw:
             raw = raw.partition(separators.repetition)[0]
@@ -128,7 +130,9 @@ class Segment:
         raw = self.raw(field)
         if field <= self._literal:
             return Value(raw, self.delimiters, _LITERAL)
-        return Value(raw.partition(self.delimiters.repetition)[0], self.delimiters)
+        if self.delimiters.repetition in raw:
+            raw = raw.partition(self.delimiters.repetition)[0]
+        return Value(raw, self.delimiters)
 
     def repetitions(self, field: int) -> list[Value]:
         """The valued repetitions, in order."""
@@ -164,18 +168,19 @@ _REPETITION, _COMPONENT, _LEAF, _LITERAL = range(4)  # what a Value is; each lev
 class Value:
     """A repetition of a field, or one component of it, whose own components are the subcomponents."""
 
-    __slots__ = ("_delimiters", "_level", "raw")
+    __slots__ = ("_delimiters", "_level", "_parts", "raw")
 
     def __init__(self, raw: str, delimiters: Delimiters, level: int = _REPETITION) -> None:
         self.raw = raw  # as sent
         self._delimiters = delimiters
         self._level = level
+        self._parts: list[str] | None = None
 
     def __bool__(self) -> bool:
         """False when it says nothing, or is null."""
-        if self._level == _LITERAL:
+        if self._level == _LITERAL or not self.raw:
             return bool(self.raw)
-        return _said(self.raw, self._delimiters) not in ("", NULL)
+        return self.raw[-1].isalnum() or _said(self.raw, self._delimiters) not in ("", NULL)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Value):
@@ -197,15 +202,14 @@ class Value:
 
     @property
     def component_count(self) -> int:
-        if not self.raw:
-            return 0
-        return self.raw.count(self._separator) + 1 if self._level < _LEAF else 1
+        return len(self._parts or self._split()) if self.raw else 0
 
     def text(self, component: int = 1, subcomponent: int = 1) -> str:
         """The decoded leaf; "" when absent or null."""
-        if self._level == _LITERAL:
-            return self.raw if component == subcomponent == 1 else ""
-        raw = self._part(component)
+        parts = self._parts or self._split()
+        raw = parts[component - 1] if component <= len(parts) else ""
+        if not raw or raw.isalnum() or self._level == _LITERAL:  # nothing to cut or to decode
+            return raw if subcomponent == 1 else ""
         if self._level == _REPETITION:
             raw = _nth(raw, self._delimiters.subcomponent, subcomponent)
         elif subcomponent > 1:
@@ -214,22 +218,24 @@ class Value:
 
     def part(self, component: int) -> Value:
         """That component as a value of its own."""
-        return Value(self._part(component), self._delimiters, max(self._level, min(self._level + 1, _LEAF)))
+        parts = self._parts or self._split()
+        raw = parts[component - 1] if component <= len(parts) else ""
+        return Value(raw, self._delimiters, max(self._level, min(self._level + 1, _LEAF)))
 
     def parts(self) -> list[Value]:
         """All components, each as a value of its own; those that say nothing too."""
         if self._level >= _LEAF:
             return [self]
-        return [Value(raw, self._delimiters, self._level + 1) for raw in self.raw.split(self._separator)]
+        return [Value(raw, self._delimiters, self._level + 1) for raw in self._parts or self._split()]
 
-    def _part(self, component: int) -> str:
-        if self._level < _LEAF:
-            return _nth(self.raw, self._separator, component)
-        return self.raw if component == 1 else ""
-
-    @property
-    def _separator(self) -> str:
-        return self._delimiters.subcomponent if self._level else self._delimiters.component
+    def _split(self) -> list[str]:
+        """The components as sent; what has none is its only one."""
+        if self._level >= _LEAF:
+            self._parts = [self.raw]
+        else:
+            separator = self._delimiters.subcomponent if self._level else self._delimiters.component
+            self._parts = self.raw.split(separator)
+        return self._parts
 
 
 def _nth(raw: str, separator: str, number: int) -> str:
