@@ -13,17 +13,15 @@ OWN = "urn:ehrconnect:fhir:"  # our extensions, for what the guide proposes one 
 
 
 def element(**parts: Any) -> Element:
-    """The parts that have a value; a trailing underscore is dropped from a name (`class_`)."""
+    """The parts that have a value."""
     return {
-        name.rstrip("_"): part
-        for name, part in parts.items()
-        if part or (part is not None and part.__class__ in _VALUES)
+        name: part for name, part in parts.items() if part or (part is not None and part.__class__ in _VALUES)
     }
 
 
 def resource(resource_type: str, **parts: Any) -> Element:
     """A resource of that type from the parts that have a value."""
-    return {"resourceType": resource_type} | element(**parts)
+    return element(resourceType=resource_type, **parts)
 
 
 def coding(system: str | None, code: str, display: str | None = None) -> Element:

@@ -3,7 +3,7 @@
 Source: HL7 v2.5.1 chapter 7, 7.4.2; lines of text as one by our own rule.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from libs.hl7v2.message import Segment
 from libs.mapping.inbound.structure import Result
@@ -29,16 +29,6 @@ def lines_together(results: Sequence[Result]) -> list[list[Result]]:
         else:
             groups.append([result])
     return groups
-
-
-def repeated(groups: Iterable[Sequence[Result]]) -> set[tuple[str, ...]]:
-    """What several observations of a report have in common: only OBX-1 tells them apart."""
-    seen: set[tuple[str, ...]] = set()
-    again: set[tuple[str, ...]] = set()
-    for group in groups:
-        key = key_of(group[0].obx)
-        (again if key in seen else seen).add(key)
-    return again
 
 
 def key_of(obx: Segment) -> tuple[str, ...]:

@@ -30,11 +30,11 @@ def codeable_concepts(
     context: Context, segment: Segment, field: int, concepts: ConceptMap | None = None, table: str = ""
 ) -> list[Element]:
     """Every repetition of the field as a CodeableConcept."""
-    found = (
-        concept_of(context, value, segment, field, concepts, table=table)
+    return [
+        concept
         for value in segment.repetitions(field)
-    )
-    return [concept for concept in found if concept]
+        if (concept := concept_of(context, value, segment, field, concepts, table=table))
+    ]
 
 
 def concept_of(
@@ -172,17 +172,14 @@ def _mapped(
     context: Context, own: Element, segment: Segment, field: int, concepts: ConceptMap
 ) -> list[Element]:
     """The coding that the map gives, then the sender's own where it says something else."""
-    if own.get("system", concepts.source_system) != concepts.source_system:
+    system = concepts.source_system
+    if own.get("system", system) != system:
         return [own]  # from another code system: the map does not speak of it
     target = context.target(concepts, own["code"], segment, field)
     if target is None:
         return [own]
-    own = {"system": concepts.source_system} | own
+    own = {"system": system} | own
     if not target:
         return [own]
     mapped = coding(target.system, target.code, target.display)
-    return (
-        [mapped | own]
-        if mapped.items() >= {"system": own["system"], "code": own["code"]}.items()
-        else [mapped, own]
-    )
+    return [mapped | own] if target.system == system and target.code == own["code"] else [mapped, own]

@@ -28,8 +28,7 @@ _ELECTRONIC = frozenset({"INTERNET", "X.400"})
 
 def addresses(context: Context, segment: Segment, field: int) -> list[Element]:
     """Every XAD of the field as Addresses."""
-    found = (address(context, xad, segment, field) for xad in segment.repetitions(field))
-    return [one for one in found if one]
+    return [one for xad in segment.repetitions(field) if (one := address(context, xad, segment, field))]
 
 
 def address(context: Context, xad: Value, segment: Segment, field: int) -> Element | None:
@@ -65,8 +64,9 @@ def address(context: Context, xad: Value, segment: Segment, field: int) -> Eleme
 
 def telecoms(context: Context, segment: Segment, field: int, use: str | None = None) -> list[Element]:
     """Every XTN of the field as ContactPoints; `use` is what the field is for, where XTN.2 is silent."""
-    found = (contact_point(context, xtn, segment, field, use) for xtn in segment.repetitions(field))
-    return [one for one in found if one]
+    return [
+        one for xtn in segment.repetitions(field) if (one := contact_point(context, xtn, segment, field, use))
+    ]
 
 
 def contact_point(
@@ -139,9 +139,9 @@ def _details(context: Context, xtn: Value, segment: Segment, field: int) -> Elem
     rank = xtn.text(18).strip()
     return element(
         extension=[
-            one
+            {"url": CONTACT_POINT + kind, "valueString": text}
             for component, kind in kinds
-            for one in extension(CONTACT_POINT + kind, valueString=xtn.text(component).strip())
+            if (text := xtn.text(component).strip())
         ],
         period=times.span(context, xtn.text(13), xtn.text(14), segment, field),
         rank=int(rank) if rank.isdecimal() and rank.isascii() and int(rank) > 0 else None,

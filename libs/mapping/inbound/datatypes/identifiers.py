@@ -41,8 +41,11 @@ _REGISTERED = {"2.16.840.1.113883.4.6": US_NPI, "2.16.840.1.113883.4.1": US_SSN}
 
 def cx_identifiers(context: Context, segment: Segment, field: int, purpose: str = "") -> list[Element]:
     """Every CX of the field that has a number, as Identifiers."""
-    found = (cx_identifier(context, value, segment, field, purpose) for value in segment.repetitions(field))
-    return [identifier for identifier in found if identifier]
+    return [
+        identifier
+        for value in segment.repetitions(field)
+        if (identifier := cx_identifier(context, value, segment, field, purpose))
+    ]
 
 
 def cx_identifier(

@@ -26,8 +26,11 @@ _CLIA_OID = "urn:oid:2.16.840.1.113883.4.7"
 
 def organizations(context: Context, segment: Segment, field: int) -> list[Reference]:
     """References to the organization of every XON of the field."""
-    found = (organization_of(context, xon, segment, field) for xon in segment.repetitions(field))
-    return [reference for reference in found if reference]
+    return [
+        reference
+        for xon in segment.repetitions(field)
+        if (reference := organization_of(context, xon, segment, field))
+    ]
 
 
 def organization(context: Context, segment: Segment, field: int, **more: list[Element]) -> Reference | None:

@@ -29,8 +29,11 @@ DEGREE = concept_map("0360", "DegreeLicenseCertificate")
 
 def practitioners(context: Context, segment: Segment, field: int) -> list[Reference]:
     """References to the practitioner of every XCN of the field."""
-    found = (practitioner_of(context, xcn, segment, field) for xcn in segment.repetitions(field))
-    return [reference for reference in found if reference]
+    return [
+        reference
+        for xcn in segment.repetitions(field)
+        if (reference := practitioner_of(context, xcn, segment, field))
+    ]
 
 
 def practitioner(context: Context, segment: Segment, field: int) -> Reference | None:

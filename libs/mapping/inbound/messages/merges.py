@@ -202,7 +202,7 @@ def _add_old(survivor: Reference, prior: Iterable[Element], context: Context) ->
 
 def _encounter(patient: Reference, number: Element, status: str) -> Element:
     return resource(
-        "Encounter", identifier=[number], status=status, class_=pv1.UNKNOWN_CLASS, subject=patient
+        "Encounter", identifier=[number], status=status, **{"class": pv1.UNKNOWN_CLASS}, subject=patient
     )
 
 

@@ -79,7 +79,7 @@ def coverage(in1: Segment, in2: Segment | None, context: Context, patient: Refer
         relationship=_relationship(in1, in2, context),
         period=times.between(context, in1, 12, 13),
         payor=payor or [{"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}],
-        class_=_classes(in1),
+        **{"class": _classes(in1)},
         order=positive_integer(in1.text(22)),
     )
     written = context.put(

@@ -25,7 +25,7 @@ from libs.mapping.inbound.datatypes.organizations import (
 from libs.mapping.inbound.datatypes.practitioners import practitioner_of, practitioners
 from libs.mapping.inbound.datatypes.practitioners import role as role_in
 from libs.mapping.inbound.element import ALTERNATE_CODES, Element, concept, distinct, extension, resource
-from libs.mapping.inbound.result_lines import LINES, key_of, lines_together, repeated
+from libs.mapping.inbound.result_lines import LINES, key_of, lines_together
 from libs.mapping.inbound.segments import role
 from libs.mapping.inbound.segments.nte import notes
 from libs.mapping.inbound.structure import Result
@@ -88,16 +88,17 @@ def observations(
     references, attachments = [], []
     by_position: dict[int, Reference] = {}
     groups = lines_together(results)
-    several = repeated(groups)
+    keys = [key_of(group[0].obx) for group in groups]
+    times_stated = Counter(keys)
     written: Counter[tuple[str, ...]] = Counter()
-    for group in groups:
+    for group, own in zip(groups, keys, strict=True):
         obx = group[0].obx
         found = observation(group, setting, context)
         attachments += [
             one["valueAttachment"] for one in found.get("extension", ()) if one["url"] == ATTACHMENT
         ]
-        key = key_of(obx)
-        key = (*key, *((obx.text(1),) if key in several else ()), obx.text(21).strip())
+        several = times_stated[own] > 1  # then only OBX-1 tells them apart
+        key = (*own, *((obx.text(1),) if several else ()), obx.text(21).strip())
         if timed:
             key = (*key, obx.text(14))
         written[key] += 1

@@ -116,7 +116,7 @@ def encounter(
         "Encounter",
         identifier=identifiers(pv1, context),
         status=status(pv1, context, key),
-        class_=coding_of(context, pv1, 2, CLASS) or UNKNOWN_CLASS,
+        **{"class": coding_of(context, pv1, 2, CLASS) or UNKNOWN_CLASS},
         type=codeable_concepts(context, pv1, 4, ADMISSION_TYPE)
         + codeable_concepts(context, pv1, 18, table="0018"),
         serviceType=codeable_concept(context, pv1, 10, SERVICE),
