@@ -30,6 +30,7 @@ _UNION_BY: dict[str, tuple[str, ...]] = {
 # The part of a list that `remove` can name behind the element, where libs.fhir.parts does not tell it.
 _PART = {"identifier": "system", "extension": "url", "modifierExtension": "url"}
 _BY_PART = ("meta", "period", "hospitalization")
+_BY_PART_OF = (("DocumentReference", "context"),)  # elsewhere `context` is a reference
 
 
 def merge(stored: Resource, stated: Resource, remove: Collection[str], keep: Collection[str]) -> Resource:
@@ -126,7 +127,8 @@ def _merged(kind: str, name: str, stored: Any, stated: Any) -> Any:
             return _union(stored, stated, _UNION_BY[name])
         if has_parts(kind, name):
             return _by_part(stored, stated, lambda item: part_of(kind, name, item))
-    if name in _BY_PART and isinstance(stored, dict) and isinstance(stated, dict):
+    by_part = name in _BY_PART or (kind, name) in _BY_PART_OF
+    if by_part and isinstance(stored, dict) and isinstance(stated, dict):
         return {**stored, **stated}
     return stated
 

@@ -46,6 +46,8 @@ _AVAILABILITY = {"AV": "current", "CA": "entered-in-error", "OB": "superseded", 
 _AVAILABILITY_TABLE = "http://terminology.hl7.org/CodeSystem/v2-0273"
 _DAY = 10  # characters of a date
 _CANCELLED = frozenset({"T11"})
+# Events that bring a document; the others change one (T03, T04: its status; T07, T08: its edition).
+_BROUGHT = frozenset({"T01", "T02", "T05", "T06", "T09", "T10"})
 _RELATION = {"T05": "appends", "T06": "appends", "T09": "replaces", "T10": "replaces"}
 _TEXT = frozenset({"TX", "FT", "ST"})
 ATTACHED = _TEXT | {"ED", "RP"}  # value types that are the content of a document
@@ -71,6 +73,7 @@ def document(
     presented = declared(txa.text(3), "") or ("text/plain" if txa.text(3).strip() in _TEXT else None)
     content = [{"contentType": presented} | one if presented else one for one in content]
     created = times.date_time(context, txa, 4)
+    parent = _parent(txa, number, context)
     found = resource(
         "DocumentReference",
         extension=_originated(txa, context),
@@ -84,25 +87,33 @@ def document(
         date=_date(txa, context),
         author=[who for field in (9, 5, 11) for who in practitioners(context, txa, field)],
         authenticator=_authenticator(txa, context),
-        relatesTo=_relates_to(txa, context),
+        relatesTo=_relates_to(txa, parent, context, subject),
         description=title,
         securityLabel=codeable_concepts(context, txa, 18, CONFIDENTIALITY),
-        content=[{"attachment": one} for one in content]
-        or [{"attachment": {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}}],
+        content=[{"attachment": one} for one in content] or [_no_content()],
         context=element(
             encounter=[subject.encounter] if subject.encounter else [],
             period=element(start=created),
             related=[*orders, *_orders(txa, orders, context)],
         ),
     )
-    stated = txa.first(12)
-    if number is not None and (stated.text(2).strip() or stated.text(3).strip()):
-        written = context.put(found, number)
-    else:
-        key = ("document", number["value"]) if number else ("document", context.control_id, txa.text(1))
-        written = context.put(found, None, subject.key, *key)
+    by_itself, key = _identity(txa, 12, number, context, subject)
+    kept = () if content else ("content",)  # a message without content takes away none
+    if not txa.raw(19) and context.event not in _BROUGHT | _CANCELLED:
+        kept = (*kept, "status")
+    written = context.put(found, by_itself, *key, keep=kept)
     _edited(txa, written, context)
     return written
+
+
+def _identity(
+    txa: Segment, field: int, number: Element | None, context: Context, subject: Subject
+) -> tuple[Element | None, tuple[str, ...]]:
+    """What finds the document of that number: the number if it names its authority, else a key."""
+    stated = txa.first(field)
+    by_itself = bool(stated.text(2).strip() or stated.text(3).strip())
+    own = (number["value"],) if number else (context.control_id, txa.text(1))
+    return number if by_itself else None, (subject.key, "document", *own)
 
 
 def _content(results: Sequence[Result], context: Context, title: str) -> list[Element]:
@@ -124,6 +135,10 @@ def _content(results: Sequence[Result], context: Context, title: str) -> list[El
     if lines:
         found.insert(0, attachment(context, "\n".join(lines).encode(), "text/plain", title))
     return found
+
+
+def _no_content() -> Element:
+    return {"attachment": {"extension": [{"url": DATA_ABSENT, "valueCode": "unknown"}]}}
 
 
 def _commented(comments: Sequence[Segment], context: Context) -> list[Element]:
@@ -218,12 +233,37 @@ def _authenticator(txa: Segment, context: Context) -> Reference | None:
     return signed[0] if signed else None
 
 
-def _relates_to(txa: Segment, context: Context) -> list[Element]:
+def _parent(txa: Segment, number: Element | None, context: Context) -> Element | None:
+    """TXA-13, the number of the document that this one is about; None without one, or if it is its own."""
     parent = ei_identifier(context, txa.first(13), purpose="document")
+    if parent is None or parent != number:
+        return parent
+    context.warn(txa, 13, "a document is no parent of itself")
+    return None
+
+
+def _relates_to(txa: Segment, parent: Element | None, context: Context, subject: Subject) -> list[Element]:
     if parent is None:
         return []
-    target = {"type": "DocumentReference", "identifier": parent}
-    return [{"code": _RELATION.get(context.event, "appends"), "target": target}]
+    relation = _RELATION.get(context.event, "appends")
+    target: Element = {"type": "DocumentReference", "identifier": parent}
+    if relation == "replaces":
+        target |= _superseded(txa, parent, context, subject)
+    return [{"code": relation, "target": target}]
+
+
+def _superseded(txa: Segment, parent: Element, context: Context, subject: Subject) -> Reference:
+    """The document that this one replaces; if it is not known, all that is known of it."""
+    found = resource(
+        "DocumentReference",
+        masterIdentifier=parent,
+        identifier=[parent],
+        status="superseded",
+        subject=subject.patient,
+        content=[_no_content()],
+    )
+    by_itself, key = _identity(txa, 13, parent, context, subject)
+    return context.put(found, by_itself, *key, keep=("masterIdentifier", "subject", "content"))
 
 
 def _file_name(txa: Segment, context: Context) -> list[Element]:
