@@ -122,7 +122,7 @@ def bury(connection: Connection[Any], org: str, buried: Buried, now: datetime) -
         "INSERT INTO dead_letter"
         " (org_id, queue, lane, message_id, reason, error, attempts, created_at, state)"
         " VALUES (%s, %s, %s, %s::uuid, %s, %s, %s, %s, %s)",
-        (org, buried.queue, buried.lane, buried.envelope.message_id, buried.reason, _text(buried.error),
+        (org, buried.queue, buried.lane, buried.envelope.message_id, buried.reason, storable(buried.error),
          buried.attempts, now, OPEN),
     )  # fmt: skip
 
@@ -243,11 +243,11 @@ def _row(
         "now": now,
         "status": status,
         "raw": envelope.body,
-        "charset": _text(envelope.charset),
-        "timezone": _text(envelope.timezone),
-        "peer": _text(envelope.peer),
-        "report": report if report is None else _text(report),
-        "error": error if error is None else _text(error),
+        "charset": storable(envelope.charset),
+        "timezone": storable(envelope.timezone),
+        "peer": storable(envelope.peer),
+        "report": report if report is None else storable(report),
+        "error": error if error is None else storable(error),
         "patient_key": message.patient_key,
         "mapping_version": message.mapping_version if isinstance(message, Finished) else None,
     }
@@ -322,10 +322,10 @@ def _set_status(connection: Connection[Any], org: str, letter: DeadLetter, statu
 def _key(value: str) -> str:
     """The text in a form that fits an index entry and still differs where the texts differ."""
     if len(value) <= _LONGEST_KEY:
-        return _text(value)
-    return f"{_text(value[:_LONGEST_KEY])}#{blake2b(value.encode(), digest_size=16).hexdigest()}"
+        return storable(value)
+    return f"{storable(value[:_LONGEST_KEY])}#{blake2b(value.encode(), digest_size=16).hexdigest()}"
 
 
-def _text(value: str) -> str:
-    """PostgreSQL's text has no NUL."""
+def storable(value: str) -> str:
+    """The text as it is stored and shown: PostgreSQL's has no NUL."""
     return value.replace("\0", "\N{SYMBOL FOR NULL}")

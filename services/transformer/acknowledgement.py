@@ -20,6 +20,7 @@ from libs.lanes.enqueue import enqueue
 from libs.log import get_logger
 from libs.store.deliveries import Owed, owe
 from libs.store.destinations import Destination, acknowledging
+from libs.store.messages import storable
 from services.transformer.conversion import Conversion
 
 log = get_logger(__name__)
@@ -37,10 +38,10 @@ def acknowledge_settled(
     ]
     if not wanted:
         return []
-    destinations = acknowledging(connection, org, {one.envelope.sender for one, _, _ in wanted})
+    destinations = acknowledging(connection, org, {_sender(one) for one, _, _ in wanted})
     owed = []
     for one, code, header in wanted:
-        found = [to for to in destinations if one.envelope.sender in to.acknowledges]
+        found = [to for to in destinations if _sender(one) in to.acknowledges]
         owed += [_owed(one, code, header, to, now) for to in found]
         if not found:
             log.warning(
@@ -60,6 +61,11 @@ def announce(redis: Redis, dues: Sequence[Due]) -> None:
         enqueue(redis, [(due.lane, due.to_wire()) for due in dues])
     except RedisError as error:
         log.warning("deliveries are not on their lanes yet", count=len(dues), reason=type(error).__name__)
+
+
+def _sender(one: Conversion) -> str:
+    """As operators see it, and name it for a destination."""
+    return storable(one.envelope.sender)
 
 
 def _header(one: Conversion) -> Header | None:

@@ -204,6 +204,19 @@ def test_without_a_destination_for_the_sender_nothing_is_sent(transformer: Trans
     assert transformer.rows("SELECT status FROM message") == [("transformed",)]
 
 
+def test_a_sender_with_a_nul_in_its_name_holds_up_nobody_and_is_answered_as_it_is_shown(
+    transformer: Transformer,
+) -> None:
+    shown = "L\N{SYMBOL FOR NULL}B|NORTH"
+    with transaction(transformer.pool, "default") as connection:
+        put_destination(connection, "default", replace(BACK, acknowledges=[shown]), replace=True)
+
+    transformer.receive(admission("1").replace(b"|LAB|", b"|L\0B|"))
+
+    assert transformer.rows("SELECT sender, status FROM message") == [(shown, "transformed")]
+    assert transformer.codes() == [("AA", "1")]
+
+
 def test_with_redis_away_after_the_commit_it_is_owed_all_the_same(transformer: Transformer) -> None:
     away = Redis(port=free_port(), retry=Retry(NoBackoff(), 0))
     pipeline = Pipeline(transformer.pool, transformer.pipeline.configurations, away)
