@@ -41,7 +41,8 @@ class Client:
     ) -> None:
         """Return once the destination has taken the message, or was sent it if it never answers.
 
-        `control_id` is the message's MSH-10; `wait` as in `Line.answers`. Raises Transient: NotReached, Lost,
+        `control_id` is the message's MSH-10; `wait` as in `Line.answers`, called before each other step
+        too. Raises Transient: NotReached, Lost,
         NoAnswer, Refused, NoCertificates; CannotBeSent; and what `wait` raises.
         """
         key = (org, to.name, to.host, to.port, to.tls)
@@ -50,7 +51,7 @@ class Client:
             line.close()
             line = None
         used = line is not None
-        line = line or self._connect(to)
+        line = line or self._connect(to, wait)
         try:
             try:
                 _exchange(line, to, message, control_id, wait)
@@ -59,7 +60,7 @@ class Client:
                     raise
                 # It may have been gone for long: a firewall forgets connections that are silent.
                 line.close()
-                line = self._connect(to)
+                line = self._connect(to, wait)
                 _exchange(line, to, message, control_id, wait)
         except Refused:
             self._open[key] = line
@@ -75,7 +76,8 @@ class Client:
             if time.monotonic() - line.used_at >= unused and self._open.pop(key, None) is line:
                 line.close()
 
-    def _connect(self, to: Destination) -> Line:
+    def _connect(self, to: Destination, wait: Callable[[], None]) -> Line:
+        wait()
         return Line.to(to.host, to.port, self._context() if to.tls else None)
 
     def _context(self) -> ssl.SSLContext:
@@ -93,6 +95,7 @@ class Client:
 
 
 def _exchange(line: Line, to: Destination, message: bytes, control_id: str, wait: Callable[[], None]) -> None:
+    wait()
     line.send(message)
     if not to.waits:
         return

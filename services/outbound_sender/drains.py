@@ -8,15 +8,18 @@ import time
 from functools import partial
 
 from redis import Redis, RedisError
+from rq import Queue
 
 from libs.errors import Unavailable
 from libs.lanes.claim import renew
+from libs.lanes.contracts import queue_of
 from libs.lanes.drain import drain, reason
 from libs.lanes.worker import Stop
 from libs.log import get_logger
 from services.outbound_sender.pipeline import Pipeline
 
-RENEW_EVERY = 5.0  # seconds; a lease has 15
+RENEW_EVERY = 2.0  # seconds; a lease has 15, and to send may take 10 of them
+FREE_WITHIN = 1.0  # seconds
 ANSWER_GRACE = 2.5  # seconds that an answer may still take once the process is to stop
 
 log = get_logger(__name__)
@@ -31,10 +34,14 @@ class Drains:
         self._running: set[threading.Thread] = set()
 
     def start(self, lane: str, job: str) -> None:
-        """Drain a lane in a thread of its own, once one is free."""
-        while not self._free.acquire(timeout=0.5):
-            if self._stop():
-                return  # the sweep finds that the lane has lost its job
+        """Drain a lane in a thread of its own; when none becomes free, its job goes behind the others.
+
+        To wait for longer would keep the worker from its sweep, and in the end its alarm would end it.
+        """
+        if self._stop() or not self._free.acquire(timeout=FREE_WITHIN):
+            # A crash before this loses the job only, which the sweep finds.
+            Queue(queue_of(lane), connection=self._redis).push_job_id(job)
+            return
         thread = threading.Thread(target=self._drain, args=(lane, job), name=lane, daemon=True)
         self._running.add(thread)
         thread.start()

@@ -42,6 +42,8 @@ class Line:
             connection = socket.create_connection((host, port), CONNECT_WITHIN)
         except OSError as error:
             raise NotReached(f"{host}:{port} cannot be reached: {_reason(error)}") from None
+        except UnicodeError:
+            raise NotReached(f"{host}:{port} cannot be reached: no such host") from None
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is None:

@@ -6,6 +6,7 @@ and the mark, it is sent again with the same bytes (at least once). Killed after
 lane is found to have nothing to do. No transaction is open while a destination is waited for.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ from libs.store.engine import Pool, attempt, transaction
 from services.outbound_sender.client import Client
 
 AT_ONCE = 64  # deliveries that are read together
+# Seconds that what was read counts: it may be discarded since, or its destination paused, moved or removed.
+FRESH = 1.0
 RETRIES = 5  # further tries, after 2, 4, 8, 16 and 32 s; then it is a dead letter
 
 log = get_logger(__name__)
@@ -51,16 +54,21 @@ class Pipeline:
         due = [_due(batch.lane, wire) for wire in batch.messages]
         while found := self._pending(org, name, max(due)):
             to, pending = found
+            stale_at = time.monotonic() + FRESH
             for delivery in pending:
                 try:
                     self._tell(batch.lane, delivery)
                     self._deliver(batch.lane, org, to, delivery, wait)
                 except Exception as error:
-                    settled = sum(1 for _ in takewhile(lambda one: one < delivery.id, due))  # noqa: B023
+                    settled = _count(due, delivery.id - 1)
                     if not settled:
                         raise
                     self._untold[batch.lane] = delivery.id, error
                     return [settled]
+                if time.monotonic() > stale_at:
+                    break
+            if settled := _count(due, delivery.id):
+                return [settled]
         return [len(due)]
 
     def _pending(self, org: str, name: str, last: int) -> tuple[Destination, list[Delivery]] | None:
@@ -117,6 +125,11 @@ class Pipeline:
             )  # fmt: skip
 
         attempt(self.pool, org, work)
+
+
+def _count(due: Sequence[int], up_to: int) -> int:
+    """How many from the front have an id of at most `up_to`."""
+    return sum(1 for _ in takewhile(lambda one: one <= up_to, due))
 
 
 def _due(lane: str, wire: bytes) -> int:

@@ -156,3 +156,9 @@ def test_before_version_2_5_the_condition_is_in_err_1() -> None:
 
     assert read_answer(answer).refusal == "refused with AE: 204 Unknown key identifier"
     assert read_answer(b"") == Answer("", None)
+
+
+@pytest.mark.parametrize("host", ["a..b", ".leading", "x" * 64])
+def test_a_host_that_cannot_be_one_is_not_reached(client: Client, host: str) -> None:
+    with pytest.raises(NotReached, match="no such host"):
+        deliver(client, Destination("lab", host, 2575, False, [], True, 1, DEAD_LETTER))

@@ -12,9 +12,16 @@ from libs.lanes.claim import Batch
 from libs.lanes.contracts import Due, outbound_lane
 from libs.store import deliveries, messages
 from libs.store.deliveries import Owed
-from libs.store.destinations import BLOCK, DEAD_LETTER, Destination, put_destination
+from libs.store.destinations import (
+    BLOCK,
+    DEAD_LETTER,
+    Destination,
+    put_destination,
+    remove_destination,
+)
 from libs.store.engine import Pool, open_pool, transaction
 from libs.testing.receiver import Receiver, answering, silent
+from services.outbound_sender import pipeline
 from services.outbound_sender.client import Client
 from services.outbound_sender.pipeline import RETRIES, Pipeline
 from services.outbound_sender.tests.test_client import message, patience
@@ -162,3 +169,34 @@ def test_when_we_stop_no_attempt_has_failed(sender: Sender) -> None:
 def test_what_stands_on_a_lane_for_nothing_is_passed_over(sender: Sender) -> None:
     assert sender.handle(Due("default", "lab", 4711, 0.0)) == [1]
     assert sender.pipeline.handle([Batch(LANE, [b"nonsense"])], patience) == [1]
+
+
+def test_what_is_discarded_while_its_destination_is_slow_is_not_sent(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "FRESH", 0.0)
+
+    def answer(received: bytes) -> bytes | None:
+        with transaction(sender.pool, "default") as connection:
+            remove_destination(connection, "default", "lab", NOW, discard=True)
+        return answering("CA")(received)
+
+    with Receiver(answer) as receiver:
+        sender.destination(receiver)
+        batch = Batch(LANE, [due.to_wire() for due in sender.owe(1, 2, 3)])
+        assert sender.pipeline.handle([batch], patience) == [1], "the lane may now be found paused"
+        assert sender.pipeline.handle([Batch(LANE, batch.messages[1:])], patience) == [2]
+
+    assert receiver.received == [message("A1")]
+
+
+def test_the_lane_is_kept_while_much_is_sent_that_is_never_answered(sender: Sender) -> None:
+    asked: list[None] = []
+    with Receiver(silent) as receiver:
+        sender.destination(receiver, waits=False)
+        batch = Batch(LANE, [due.to_wire() for due in sender.owe(1, 2, 3)])
+
+        assert sender.pipeline.handle([batch], lambda: asked.append(None)) == [3]
+        receiver.wait_for(3)
+
+    assert len(asked) >= 3
