@@ -1,12 +1,15 @@
 from multiprocessing import get_context
 
 import psycopg
+import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from psycopg import sql
 from sqlalchemy import create_engine, make_url, pool
+from sqlalchemy.exc import ProgrammingError
 
-from libs.migrations import upgrade
+from libs.migrations import configuration, upgrade
 from libs.models import Base
 
 
@@ -96,3 +99,23 @@ def test_an_owner_without_superuser_rights_may_migrate(postgres_superuser: str) 
     with psycopg.connect(url) as connection:
         connection.execute("SELECT set_config('app.org', 'default', false)")
         assert connection.execute("SELECT org_id FROM organization").fetchall() == [("default",)]
+
+
+def test_a_migration_that_was_interrupted_is_done_again(postgres_superuser: str) -> None:
+    with psycopg.connect(postgres_superuser, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE interrupted")
+    url = postgres_superuser.rsplit("/", 1)[0] + "/interrupted"
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        command.upgrade(configuration(connection), "0005")
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE message_control ()")  # where 0006 wants an index
+    with pytest.raises(ProgrammingError, match="not an index"):
+        upgrade(url)
+    with psycopg.connect(url) as connection:
+        connection.execute("DROP TABLE message_control")
+
+    upgrade(url)
+
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM console_user").fetchall() == [(0,)]

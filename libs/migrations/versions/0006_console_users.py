@@ -35,9 +35,10 @@ GRANT EXECUTE ON FUNCTION find_console_user TO ehrconnect_app;
 
 
 def upgrade() -> None:
-    op.execute(TABLES)
+    # First, because what stands before such a block is kept when it fails, and would be in the way then.
     with op.get_context().autocommit_block():
         # What an interruption left behind is not valid.
         op.execute("DROP INDEX CONCURRENTLY IF EXISTS message_control")
         op.execute("CREATE INDEX CONCURRENTLY message_control ON message (org_id, control_id, sender)")
         op.execute("DROP INDEX CONCURRENTLY IF EXISTS message_control_id")
+    op.execute(TABLES)
