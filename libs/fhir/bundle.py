@@ -19,8 +19,9 @@ class Entry:
 
     What `remove` names is an element ("birthDate"), the part of a list that one field makes
     ("telecom:work", "participant:REF", see libs.fhir.parts), the extensions of one kind
-    ("extension:<url>"), the identifiers of one system ("identifier:<system>"), or an element of an element
-    ("period:end"). In the Bundle it is an extension of the entry for each, with that text as valueCode.
+    ("extension:<url>"), the identifiers of one system ("identifier:<system>"), an element of an element
+    ("period:end"), or a concept if it has that code ("verificationStatus:entered-in-error"). In the Bundle
+    it is an extension of the entry for each, with that text as valueCode.
     """
 
     resource: dict[str, Any]  # JSON-ready; decimals as `Decimal`, see json.py

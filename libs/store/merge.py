@@ -36,7 +36,8 @@ _BY_PART_OF = (("DocumentReference", "context"),)  # elsewhere `context` is a re
 def merge(stored: Resource, stated: Resource, remove: Collection[str], keep: Collection[str]) -> Resource:
     """`stored` as `stated` updates it: `remove` are elements it deletes, `keep` those it leaves if stored.
 
-    To remove can be an element ("birthDate") or a part of one ("telecom:work", "period:end").
+    To remove can be an element ("birthDate"), a part of one ("telecom:work", "period:end"), or a concept if
+    it has that code ("verificationStatus:entered-in-error").
     """
     kind = stated.get("resourceType", "")
     merged = dict(stored)
@@ -98,7 +99,9 @@ def _remove(kind: str, merged: Resource, what: str, stated: Resource) -> None:
         return  # it is replaced, where it stands
     value = merged.get(name)
     rest: Any = None
-    if part and isinstance(value, dict):
+    if part and isinstance(value, dict) and "coding" in value:
+        rest = None if any(coding.get("code") == part for coding in value["coding"]) else value
+    elif part and isinstance(value, dict):
         rest = {key: one for key, one in value.items() if key not in (part, f"_{part}")}
     elif part and isinstance(value, list):
         rest = [one for one in value if _part(kind, name, one) != part]

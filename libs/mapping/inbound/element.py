@@ -9,6 +9,8 @@ _VALUES = frozenset({bool, int, Decimal})  # false and zero are values, not abse
 
 ALTERNATE_CODES = "http://hl7.org/fhir/StructureDefinition/alternate-codes"
 DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+# What is stated again after it was deleted is no error any more: an element for `Entry.remove`.
+NO_ERROR = "verificationStatus:entered-in-error"
 OWN = "urn:ehrconnect:fhir:"  # our extensions, for what the guide proposes one without a URL
 
 

@@ -8,7 +8,7 @@ from libs.hl7v2.message import Segment
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import code_text, codeable_concept, concept_of
-from libs.mapping.inbound.element import Element, code_key, concept, element, resource
+from libs.mapping.inbound.element import NO_ERROR, Element, code_key, concept, element, resource
 from libs.terminology.concept_map import concept_map
 
 FIELDS = frozenset({1, 2, 3, 4, 5, 6})
@@ -44,7 +44,7 @@ def allergy(al1: Segment, context: Context, patient: Reference) -> Reference | N
         reaction=_reactions(al1, context, context.code(SEVERITY, severity, al1, 4)),
     )
     # MO and MI say how severe the reaction was and nothing of the risk: what was known of it is outdated.
-    outdated = ("criticality",) if severity and "criticality" not in found else ()
+    outdated = ("criticality", NO_ERROR) if severity and "criticality" not in found else (NO_ERROR,)
     return context.put(found, None, patient["reference"], *code_key(code), remove=outdated)
 
 

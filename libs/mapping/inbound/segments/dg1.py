@@ -10,7 +10,7 @@ from libs.mapping.inbound.datatypes.codes import codeable_concept
 from libs.mapping.inbound.datatypes.identifiers import ei_identifier
 from libs.mapping.inbound.datatypes.numbers import positive_integer
 from libs.mapping.inbound.datatypes.practitioners import practitioner
-from libs.mapping.inbound.element import Element, code_key, concept, element, extension, resource
+from libs.mapping.inbound.element import NO_ERROR, Element, code_key, concept, element, extension, resource
 from libs.terminology.concept_map import concept_map
 
 FIELDS = frozenset({1, 3, 4, 5, 6, 15, 16, 19, 20, 21, 22})
@@ -50,7 +50,8 @@ def condition(
         asserter=practitioner(context, dg1, 16),
     )
     # Admitting, working and final (DG1-6) are uses that a visit makes of one condition.
-    return context.put(found, identifier, (encounter or patient)["reference"], *code_key(code))
+    again = () if deleted else (NO_ERROR,)
+    return context.put(found, identifier, (encounter or patient)["reference"], *code_key(code), remove=again)
 
 
 def _due_to(dg1: Segment, own: Element | None, context: Context, patient: Reference) -> list[Element]:

@@ -12,7 +12,7 @@ from libs.mapping.inbound.datatypes.codes import code_text, codeable_concept, co
 from libs.mapping.inbound.datatypes.identifiers import ei_identifier
 from libs.mapping.inbound.datatypes.names import human_names, spelled
 from libs.mapping.inbound.datatypes.practitioners import practitioner
-from libs.mapping.inbound.element import Element, code_key, concept, element, resource
+from libs.mapping.inbound.element import NO_ERROR, Element, code_key, concept, element, resource
 from libs.mapping.inbound.segments.al1 import CATEGORY, CLINICAL, CRITICALITY, SEVERITY, TYPE, alternates
 from libs.mapping.inbound.segments.nk1 import RELATIONSHIP
 from libs.mapping.inbound.segments.nte import notes
@@ -70,8 +70,8 @@ def allergy(
             *(found for one in following if one.name == "IAR" and (found := _reaction(one, context))),
         ],
     )
-    gone = ("clinicalStatus",) if deleted else ()
-    return context.put(found, None, patient["reference"], *code_key(code), remove=gone)
+    gone = "clinicalStatus" if deleted else NO_ERROR
+    return context.put(found, None, patient["reference"], *code_key(code), remove=(gone,))
 
 
 def _reaction(iar: Segment, context: Context) -> Element | None:

@@ -8,7 +8,7 @@ from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
 from libs.mapping.inbound.datatypes.identifiers import ei_identifier
-from libs.mapping.inbound.element import Element, concept, resource
+from libs.mapping.inbound.element import NO_ERROR, Element, concept, resource
 from libs.mapping.inbound.segments.nte import notes
 
 PRB_FIELDS = frozenset({1, 2, 3, 4, 7, 9, 10, 13, 14, 16, 17, 25, 26})
@@ -68,7 +68,8 @@ def problem(prb: Segment, comments: list[Segment], context: Context, subject: Su
     number = prb.first(4)
     by_itself = identifier if number.text(2) or number.text(3) else None
     key = (subject.key, "problem", prb.text(4), prb.text(3) or prb.text(3, 2))
-    return context.put(found, by_itself, *key, remove=("clinicalStatus",) if deleted else ())
+    gone = "clinicalStatus" if deleted else NO_ERROR
+    return context.put(found, by_itself, *key, remove=(gone,))
 
 
 def goal(gol: Segment, comments: list[Segment], context: Context, subject: Subject) -> Reference:
