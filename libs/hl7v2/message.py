@@ -102,6 +102,11 @@ class Segment:
         fields = self._fields or self._split()
         return fields[field] if field < len(fields) else ""
 
+    def stated(self) -> list[tuple[int, str]]:
+        """The fields that hold data, as sent, by their numbers; those that are absent are not in the list."""
+        fields = self._fields or self._split()
+        return [(number, raw) for number, raw in enumerate(fields) if raw and number > self._literal]
+
     def text(self, field: int, component: int = 1, subcomponent: int = 1) -> str:
         """The decoded leaf of the first repetition; "" when absent or null."""
         fields = self._fields or self._split()

@@ -66,21 +66,25 @@ class Report:
     @cached_property
     def used_segments(self) -> dict[str, int]:
         """How many segments of each name were mapped."""
-        return dict(Counter(segment.name for segment in self._segments(used=True)))
+        return dict(Counter(segment.name for segment in self.message.segments if self._is_used(segment)))
 
     @cached_property
     def unused_segments(self) -> list[Position]:
         """The segments that no mapping read."""
-        return [Position(segment.name, segment.position) for segment in self._segments(used=False)]
+        return [
+            Position(segment.name, segment.position)
+            for segment in self.message.segments
+            if not self._is_used(segment)
+        ]
 
     @cached_property
     def unused_fields(self) -> list[Position]:
         """The valued fields, of segments that were mapped, that no mapping reads."""
         return [
-            Position(segment.name, segment.position, field)
-            for segment in self._segments(used=True)
-            for field in _valued(segment)
-            if field not in self.mapped[segment.position]
+            Position(segment.name, segment.position, number)
+            for segment, read, fields in self._stated
+            for number, raw in fields
+            if number not in read and raw != NULL
         ]
 
     @cached_property
@@ -89,9 +93,9 @@ class Report:
         separators = self.message.delimiters
         return [
             Position(segment.name, segment.position, number, component)
-            for segment in self._segments(used=True)
-            for number, raw in enumerate(segment.line.split(separators.field), _shift(segment))
-            if separators.component in raw and number in self.mapped[segment.position]
+            for segment, read, fields in self._stated
+            for number, raw in fields
+            if separators.component in raw and number in read
             for component in _left(raw, self.read(segment, number), separators)
         ]
 
@@ -121,16 +125,17 @@ class Report:
             }
         return found
 
-    def _segments(self, *, used: bool) -> Sequence[Segment]:
-        return [segment for segment in self.message.segments if (segment.position in self.mapped) == used]
+    def _is_used(self, segment: Segment) -> bool:
+        return segment.position in self.mapped
 
-
-_DATA = 3  # MSH-1 and MSH-2 are the delimiters
-
-
-def _shift(segment: Segment) -> int:
-    """The number of what stands before the first separator: MSH-1 is the separator itself."""
-    return 1 if segment.name == "MSH" else 0
+    @cached_property
+    def _stated(self) -> list[tuple[Segment, frozenset[int], list[tuple[int, str]]]]:
+        """The segments that were mapped, with the fields that are read and those that are stated."""
+        return [
+            (segment, self.mapped[segment.position], segment.stated())
+            for segment in self.message.segments
+            if self._is_used(segment)
+        ]
 
 
 def _left(raw: str, read: frozenset[int], separators: Delimiters) -> Sequence[int]:
@@ -143,8 +148,3 @@ def _left(raw: str, read: frozenset[int], separators: Delimiters) -> Sequence[in
         ]
     found = {one for part in raw.split(separators.repetition) for one in _left(part, read, separators)}
     return sorted(found)
-
-
-def _valued(segment: Segment) -> list[int]:
-    first = _DATA if segment.name == "MSH" else 1
-    return [field for field in range(first, segment.field_count + 1) if segment.raw(field) not in {"", '""'}]
