@@ -295,3 +295,19 @@ def test_the_container_of_a_specimen() -> None:
     (container,) = specimen["container"]
     assert container["identifier"][0]["value"] == "TUBE9"
     assert str(container["specimenQuantity"]["value"]) == "4.50"
+
+
+def test_a_correction_sent_alone_finds_its_result_among_several_by_the_identifier_of_the_instance() -> None:
+    header = MSH.format(kind="ORU^R01", control="R-7")
+    obr = "OBR|1||F900^LAB|90423^Biopsy^L" + "|" * 21 + "F"
+    first, second = (
+        segment("OBX", {1: str(n), 2: "NM", 3: "33756-8^Size^LN", 5: str(n), 11: "F", 21: f"I{n}^LAB"})
+        for n in (1, 2)
+    )
+    corrected = segment("OBX", {1: "1", 2: "NM", 3: "33756-8^Size^LN", 5: "7", 11: "C", 21: "I2^LAB"})
+
+    before = [one["id"] for one in resources(mapped(header, PID, obr, first, second), "Observation")]
+    after = only(mapped(header, PID, obr, corrected), "Observation")
+
+    assert (after["id"], after["status"]) == (before[1], "corrected")
+    assert before[0] != before[1]

@@ -88,7 +88,8 @@ def observations(
     references, attachments = [], []
     by_position: dict[int, Reference] = {}
     groups = lines_together(results)
-    keys = [key_of(group[0].obx) for group in groups]
+    # OBX-21 tells instances apart by itself, so that a correction sent alone finds what it corrects.
+    keys = [(*key_of(group[0].obx), group[0].obx.text(21).strip()) for group in groups]
     times_stated = Counter(keys)
     written: Counter[tuple[str, ...]] = Counter()
     for group, own in zip(groups, keys, strict=True):
@@ -98,7 +99,7 @@ def observations(
             one["valueAttachment"] for one in found.get("extension", ()) if one["url"] == ATTACHMENT
         ]
         several = times_stated[own] > 1  # then only OBX-1 tells them apart
-        key = (*own, *((obx.text(1),) if several else ()), obx.text(21).strip())
+        key = (*own[:-1], *((obx.text(1),) if several else ()), own[-1])
         if timed:
             key = (*key, obx.text(14))
         written[key] += 1
