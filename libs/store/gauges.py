@@ -12,8 +12,8 @@ from libs.lanes.depth import publish_depths
 from libs.lanes.worker import connect
 from libs.log import get_logger
 from libs.metrics import DEAD_LETTERS
+from libs.store.dead_letters import open_dead_letters
 from libs.store.engine import open_pool, translated
-from libs.store.messages import open_dead_letters
 
 log = get_logger(__name__)
 

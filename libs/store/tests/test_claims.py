@@ -1,6 +1,5 @@
 """A resource claims the profiles that it conforms to as it is stored, whatever the message stated of it."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,18 +9,12 @@ from libs.fhir.bundle import Entry
 from libs.mapping.inbound.config import MappingConfig
 from libs.mapping.inbound.layers import configure, read_layer, shipped_profile
 from libs.store import writer
-from libs.store.engine import Pool, attempt, open_pool
+from libs.store.engine import Pool, attempt
 from libs.store.tests.sending import GUIDE, NOW, PID, segment, send, stored
 
 US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
 US = configure(MappingConfig(), [read_layer("profile", shipped_profile("us-core"))])
 NO_SEX = PID | {8: ""}
-
-
-@pytest.fixture
-def pool(fresh_postgres_url: str) -> Iterator[Pool]:
-    with open_pool(fresh_postgres_url, 2) as pool:
-        yield pool
 
 
 def update(pool: Pool, pid: dict[int, str], config: MappingConfig = US) -> None:

@@ -1,6 +1,6 @@
 """The outbox: what is owed is sent once it is committed, in order, and until somebody gives it up."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +8,8 @@ import pytest
 
 from libs.errors import Unavailable
 from libs.lanes.contracts import Due
-from libs.store import deliveries, messages
+from libs.store import dead_letters, deliveries
+from libs.store.dead_letters import LetterClosed, UnknownLetter
 from libs.store.deliveries import Delivery, Owed
 from libs.store.destinations import (
     BLOCK,
@@ -23,8 +24,7 @@ from libs.store.destinations import (
     put_destination,
     remove_destination,
 )
-from libs.store.engine import Pool, open_pool, transaction
-from libs.store.messages import LetterClosed, UnknownLetter
+from libs.store.engine import Pool, transaction
 from libs.store.organizations import create_organization
 from libs.store.tests.test_messages import A, apply
 
@@ -34,13 +34,13 @@ WARD = replace(LAB, name="ward", acknowledges=["WARD|NORTH", "LAB|NORTH"])
 
 
 @pytest.fixture
-def pool(fresh_postgres_url: str) -> Iterator[Pool]:
-    with open_pool(fresh_postgres_url, 4) as pool:
-        with transaction(pool, "default") as connection:
-            put_destination(connection, "default", LAB)
-            put_destination(connection, "default", WARD)
-        apply(pool, A)
-        yield pool
+def pool(pool: Pool) -> Pool:
+    """Of a database that has two destinations and a message."""
+    with transaction(pool, "default") as connection:
+        put_destination(connection, "default", LAB)
+        put_destination(connection, "default", WARD)
+    apply(pool, A)
+    return pool
 
 
 def owed(number: int, to: str = "lab", message_id: str = "") -> Owed:
@@ -71,7 +71,7 @@ def give_up(pool: Pool, delivery_id: int) -> int:
             connection, "default", delivery_id, lane="hl7.outbound/default/lab", reason="NoAnswer",
             error="no answer within 30 s", now=NOW,
         )  # fmt: skip
-        return messages.dead_letters(connection, "default")[-1].id
+        return dead_letters.dead_letters(connection, "default")[-1].id
 
 
 def test_what_is_owed_waits_in_order_and_is_owed_once(pool: Pool) -> None:
@@ -105,9 +105,9 @@ def test_a_dead_delivery_is_a_dead_letter_that_can_be_sent_again(pool: Pool) -> 
     letter_id = give_up(pool, due.delivery_id)
 
     with transaction(pool, "default") as connection:
-        letter, envelope = messages.dead_letter(connection, "default", letter_id)
+        letter, envelope = dead_letters.dead_letter(connection, "default", letter_id)
         [sent] = deliveries.sent_for(connection, "default", A.message_id)
-        assert messages.open_dead_letters(connection) == {"hl7.outbound": 1}
+        assert dead_letters.open_dead_letters(connection) == {"hl7.outbound": 1}
     assert (letter.queue, letter.lane, letter.delivery_id) == ("hl7.outbound", due.lane, due.delivery_id)
     assert (letter.reason, letter.error, letter.attempts, envelope) == ("NoAnswer", sent.error, 1, A)
     assert (sent.state, sent.attempts, sent.error) == ("dead", 1, "no answer within 30 s")
@@ -115,10 +115,10 @@ def test_a_dead_delivery_is_a_dead_letter_that_can_be_sent_again(pool: Pool) -> 
 
     apply(pool, A)  # it is a letter of the delivery, not of the message
     with transaction(pool, "default") as connection:
-        assert messages.replay(connection, "default", letter_id) == (due.lane, due.to_wire())
+        assert dead_letters.replay(connection, "default", letter_id) == (due.lane, due.to_wire())
     assert first(pool) == Delivery(due.delivery_id, A.message_id, "A1", b"MSH|1", 0)
     with transaction(pool, "default") as connection, pytest.raises(LetterClosed):
-        messages.replay(connection, "default", letter_id)
+        dead_letters.replay(connection, "default", letter_id)
 
 
 def test_a_dead_delivery_can_be_discarded(pool: Pool) -> None:
@@ -126,7 +126,7 @@ def test_a_dead_delivery_can_be_discarded(pool: Pool) -> None:
     letter_id = give_up(pool, due.delivery_id)
 
     with transaction(pool, "default") as connection:
-        messages.discard(connection, "default", letter_id, NOW)
+        dead_letters.discard(connection, "default", letter_id, NOW)
         [sent] = deliveries.sent_for(connection, "default", A.message_id)
 
     assert (sent.state, first(pool)) == ("discarded", None)
@@ -160,7 +160,7 @@ def test_a_dead_delivery_to_a_destination_that_is_no_more_stays_dead(pool: Pool)
     with transaction(pool, "default") as connection:
         remove_destination(connection, "default", "lab", NOW)
         with pytest.raises(UnknownLetter, match="has been removed"):
-            messages.replay(connection, "default", letter_id)
+            dead_letters.replay(connection, "default", letter_id)
 
 
 def test_a_destination_is_replaced_only_when_that_is_asked_for(pool: Pool) -> None:

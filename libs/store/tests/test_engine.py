@@ -1,6 +1,5 @@
 """What PostgreSQL refuses, as its callers can act on it."""
 
-from collections.abc import Iterator
 from typing import LiteralString
 
 import psycopg
@@ -8,13 +7,7 @@ import pytest
 from psycopg.errors import lookup
 
 from libs.errors import Permanent, Transient, Unavailable
-from libs.store.engine import Conflict, NotStorable, Pool, open_pool, transaction, translated
-
-
-@pytest.fixture
-def pool(fresh_postgres_url: str) -> Iterator[Pool]:
-    with open_pool(fresh_postgres_url, 2) as pool:
-        yield pool
+from libs.store.engine import Conflict, NotStorable, Pool, transaction, translated
 
 
 @pytest.mark.parametrize(

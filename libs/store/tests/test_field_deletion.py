@@ -1,10 +1,8 @@
 """What `""` in a field of a segment about other people removes: guarantors, insurances, staff."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from libs.store.engine import Pool, open_pool
+from libs.store.engine import Pool
 from libs.store.tests.sending import admit, segment, send, stored
 
 GT1 = {
@@ -20,12 +18,6 @@ STF = {
     1: "7^^L", 3: "Berger^Paul", 5: "M", 6: "19600101", 7: "A", 10: "^WPN^PH^^^^1", 11: "1 Street^^Town",
     15: "a@example.org",
 }  # fmt: skip
-
-
-@pytest.fixture
-def pool(fresh_postgres_url: str) -> Iterator[Pool]:
-    with open_pool(fresh_postgres_url, 2) as pool:
-        yield pool
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Which resource an identifier names, when resources share it, drop it, or are merged."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,16 +8,10 @@ import pytest
 
 from libs.fhir.bundle import Entry
 from libs.store import writer
-from libs.store.engine import Pool, attempt, open_pool, transaction
+from libs.store.engine import Pool, attempt, transaction
 from libs.store.writer import Written
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
-
-
-@pytest.fixture
-def pool(fresh_postgres_url: str) -> Iterator[Pool]:
-    with open_pool(fresh_postgres_url, 4) as pool:
-        yield pool
 
 
 def put(resource_id: str, *numbers: str, **elements: Any) -> Entry:

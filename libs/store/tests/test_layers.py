@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,25 +7,13 @@ import pytest
 from libs.mapping.inbound.config import MappingConfig
 from libs.mapping.inbound.layers import BadLayer
 from libs.store import layers
-from libs.store.engine import Pool, open_pool, transaction
+from libs.store.engine import Pool, transaction
 from libs.store.layers import Saved, UnknownLayer
 from libs.store.organizations import create_organization
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 VIENNA = 'timezone = "Europe/Vienna"\n'
 ROME = '# since the move\ntimezone = "Europe/Rome"\n'
-
-
-@pytest.fixture
-def pool(fresh_postgres_url: str) -> Iterator[Pool]:
-    with open_pool(fresh_postgres_url, 2) as pool:
-        yield pool
-
-
-@pytest.fixture
-def connection(pool: Pool) -> Iterator[psycopg.Connection[Any]]:
-    with transaction(pool, "default") as connection:
-        yield connection
 
 
 def test_a_save_is_a_version_of_the_whole_mapping(connection: psycopg.Connection[Any]) -> None:

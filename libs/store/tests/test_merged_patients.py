@@ -1,6 +1,5 @@
 """Patients that were merged (A40): the old one stays, and what is said of it later lands on the survivor."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,15 +11,9 @@ from libs.hl7v2.message import parse
 from libs.mapping.inbound.config import MappingConfig
 from libs.mapping.inbound.mapper import map_message
 from libs.store import writer
-from libs.store.engine import Pool, attempt, open_pool, transaction
+from libs.store.engine import Pool, attempt, transaction
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
-
-
-@pytest.fixture
-def pool(fresh_postgres_url: str) -> Iterator[Pool]:
-    with open_pool(fresh_postgres_url, 2) as pool:
-        yield pool
 
 
 def message(event: str, number: str, *more: str, family: str = "Doe") -> list[Entry]:

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -7,19 +6,14 @@ import psycopg
 import pytest
 
 from libs.lanes.contracts import Envelope
-from libs.store import messages
-from libs.store.engine import Conflict, Pool, attempt, open_pool, transaction
-from libs.store.messages import Buried, Finished, LetterClosed, UnknownLetter
+from libs.store import dead_letters, messages
+from libs.store.dead_letters import LetterClosed, UnknownLetter
+from libs.store.engine import Conflict, Pool, attempt, transaction
+from libs.store.messages import Buried, Finished
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 A = Envelope("0" * 31 + "a", "default", 1_764_000_000.0, "ADT|NORTH", "10.0.0.7", "", b"MSH|a")
 B = replace(A, message_id="0" * 31 + "b", body=b"MSH|b")
-
-
-@pytest.fixture
-def pool(fresh_postgres_url: str) -> Iterator[Pool]:
-    with open_pool(fresh_postgres_url, 4) as pool:
-        yield pool
 
 
 def finished(envelope: Envelope, control_id: str = "1") -> Finished:
@@ -86,10 +80,10 @@ def test_a_dead_letter_tells_its_story_and_gives_its_message_back(pool: Pool) ->
         messages.bury(connection, "default", buried(A), NOW)
 
     with transaction(pool, "default") as connection:
-        [letter] = messages.dead_letters(connection, "default")
-        assert messages.open_dead_letters(connection) == {"hl7.inbound:3": 1}
-        assert messages.dead_letter(connection, "default", letter.id) == (letter, A)
-    assert letter == messages.DeadLetter(
+        [letter] = dead_letters.dead_letters(connection, "default")
+        assert dead_letters.open_dead_letters(connection) == {"hl7.inbound:3": 1}
+        assert dead_letters.dead_letter(connection, "default", letter.id) == (letter, A)
+    assert letter == dead_letters.DeadLetter(
         id=1,
         message_id=A.message_id,
         queue="hl7.inbound:3",
@@ -113,7 +107,7 @@ def letters(pool: Pool) -> list[tuple[int, str, bool, datetime | None]]:
         return [
             (letter.id, letter.state, letter.replaying, letter.closed_at)
             for state in ("open", "replayed", "discarded")
-            for letter in messages.dead_letters(connection, "default", state)
+            for letter in dead_letters.dead_letters(connection, "default", state)
         ]
 
 
@@ -124,7 +118,7 @@ def bury(pool: Pool) -> None:
 
 def replay(pool: Pool) -> tuple[str, bytes]:
     with transaction(pool, "default") as connection:
-        return messages.replay(connection, "default", 1)
+        return dead_letters.replay(connection, "default", 1)
 
 
 def test_a_replayed_message_is_applied_once_more(pool: Pool) -> None:
@@ -147,7 +141,7 @@ def test_a_replayed_message_may_die_again_or_wait_for_a_map(pool: Pool) -> None:
     assert letters(pool) == [(2, "open", False, None), (1, "replayed", False, NOW)]
 
     with transaction(pool, "default") as connection:
-        messages.replay(connection, "default", 2)
+        dead_letters.replay(connection, "default", 2)
         messages.park(connection, "default", [finished(A)], NOW)
 
     assert letters(pool) == [(1, "replayed", False, NOW), (2, "replayed", False, NOW)]
@@ -157,7 +151,7 @@ def test_a_letter_that_is_discarded_while_its_message_waits_in_its_lane_takes_it
     bury(pool)
     replay(pool)
     with transaction(pool, "default") as connection:
-        messages.discard(connection, "default", 1, NOW)
+        dead_letters.discard(connection, "default", 1, NOW)
 
     assert apply(pool, A) == set()
     assert letters(pool) == [(1, "discarded", False, NOW)]
@@ -183,15 +177,15 @@ def test_newer_messages_of_the_same_patient_are_counted(pool: Pool) -> None:
 def test_a_discarded_letter_stays_closed(pool: Pool) -> None:
     with transaction(pool, "default") as connection:
         messages.bury(connection, "default", buried(A), NOW)
-        messages.discard(connection, "default", 1, NOW)
+        dead_letters.discard(connection, "default", 1, NOW)
 
-        assert messages.dead_letters(connection, "default") == []
+        assert dead_letters.dead_letters(connection, "default") == []
         with pytest.raises(LetterClosed):
-            messages.replay(connection, "default", 1)
+            dead_letters.replay(connection, "default", 1)
         with pytest.raises(LetterClosed):
-            messages.discard(connection, "default", 1, NOW)
+            dead_letters.discard(connection, "default", 1, NOW)
         with pytest.raises(UnknownLetter):
-            messages.discard(connection, "default", 2, NOW)
+            dead_letters.discard(connection, "default", 2, NOW)
 
 
 def test_texts_of_any_size_and_content_can_be_kept(pool: Pool) -> None:

@@ -1,5 +1,4 @@
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import psycopg
@@ -11,12 +10,6 @@ from libs.store.engine import NotStorable, Pool, open_async_pool, open_pool, tra
 from libs.store.organizations import Principal, UnknownClient
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
-
-
-@pytest.fixture
-def pool(fresh_postgres_url: str) -> Iterator[Pool]:
-    with open_pool(fresh_postgres_url, 4) as pool:
-        yield pool
 
 
 def authenticate(url: str, *keys: str) -> list[Principal | None]:

@@ -1,20 +1,12 @@
 """What messages do to what is stored, through the mapping and the writer: absent, `""` and valued fields."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from libs.fhir.json import loads
-from libs.store.engine import Pool, open_pool, transaction
+from libs.store.engine import Pool, transaction
 from libs.store.tests.sending import PID, admit, segment, send, stored
 
 OBR = {1: "1", 2: "P1^NORTH", 3: "L1^LAB", 4: "24323-8^Panel^LN", 25: "F"}
-
-
-@pytest.fixture
-def pool(fresh_postgres_url: str) -> Iterator[Pool]:
-    with open_pool(fresh_postgres_url, 2) as pool:
-        yield pool
 
 
 def numbers(pool: Pool) -> list[str]:

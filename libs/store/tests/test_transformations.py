@@ -13,25 +13,13 @@ from libs.fhir.bundle import Entry
 from libs.fhir.json import loads
 from libs.lanes.contracts import Envelope, transformation_lane
 from libs.store import messages, transformations, writer
-from libs.store.engine import Pool, attempt, open_pool, transaction
+from libs.store.engine import Pool, attempt, transaction
 from libs.store.messages import Finished
 from libs.store.transformations import Chosen, UnknownMessage
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 A = Envelope("0" * 31 + "a", "default", NOW.timestamp(), "ADT|NORTH", "10.0.0.7", "", b"MSH|a")
-
-
-@pytest.fixture
-def pool(fresh_postgres_url: str) -> Iterator[Pool]:
-    with open_pool(fresh_postgres_url, 2) as pool:
-        yield pool
-
-
-@pytest.fixture
-def connection(pool: Pool) -> Iterator[psycopg.Connection[Any]]:
-    with transaction(pool, "default") as connection:
-        yield connection
 
 
 def message(number: int, patient: int | None = 1, sender: str = "ADT|NORTH") -> Finished:

@@ -1,11 +1,9 @@
 """Users of the console: who a name and a password stand for."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from libs.store import passwords
-from libs.store.engine import Pool, open_pool, transaction
+from libs.store.engine import Pool, transaction
 from libs.store.organizations import create_organization
 from libs.store.users import (
     ADMIN,
@@ -26,12 +24,12 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
-def pool(fresh_postgres_url: str) -> Iterator[Pool]:
-    with open_pool(fresh_postgres_url, 2) as pool:
-        with transaction(pool, "north") as connection:
-            create_organization(connection, "north", "North")
-            add_user(connection, "north", "anna", OPERATOR, PASSWORD)
-        yield pool
+def pool(pool: Pool) -> Pool:
+    """Of a database that has one user."""
+    with transaction(pool, "north") as connection:
+        create_organization(connection, "north", "North")
+        add_user(connection, "north", "anna", OPERATOR, PASSWORD)
+    return pool
 
 
 def test_a_name_and_its_password_tell_the_organization_and_the_role(pool: Pool) -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,19 +14,13 @@ from libs.fhir.json import loads
 from libs.store import rows as store_rows
 from libs.store import writer
 from libs.store.batch import VersionMismatch
-from libs.store.engine import Conflict, Pool, attempt, open_pool, transaction
+from libs.store.engine import Conflict, Pool, attempt, transaction
 from libs.store.identity import NotWritable
 from libs.store.writer import Written
 
 NOW = datetime(2026, 11, 24, 9, 30, 15, 123456, tzinfo=UTC)
 STAMP = "2026-11-24T09:30:15.123Z"
 Method = Literal["PUT", "POST"]
-
-
-@pytest.fixture
-def pool(fresh_postgres_url: str) -> Iterator[Pool]:
-    with open_pool(fresh_postgres_url, 4) as pool:
-        yield pool
 
 
 def urn(key: str) -> str:

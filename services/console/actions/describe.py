@@ -11,9 +11,10 @@ from libs.hl7v2.charset import decode_message
 from libs.hl7v2.header import NotHL7, read_header
 from libs.hl7v2.message import parse
 from libs.mapping.inbound.segments.msh import provenance_id
+from libs.store.dead_letters import DeadLetter, letters_of
 from libs.store.deliveries import Sent, sent_for
 from libs.store.message_list import Received, content, made_by, received_message
-from libs.store.messages import DEAD, TRANSFORMED, DeadLetter, letters_of
+from libs.store.messages import DEAD, TRANSFORMED
 
 
 @dataclass(frozen=True, slots=True)

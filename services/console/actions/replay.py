@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from redis import Redis
 
 from libs.lanes.enqueue import enqueue
-from libs.store import messages
+from libs.store import dead_letters, messages
 from libs.store.engine import Pool, transaction
 
 
@@ -25,8 +25,8 @@ def replay(pool: Pool, redis: Redis, org: str, letter_id: int) -> Replayed:
     the message is applied once.
     """
     with transaction(pool, org) as connection:
-        letter, _ = messages.dead_letter(connection, org, letter_id)
-        lane, wire = messages.replay(connection, org, letter_id)
+        letter, _ = dead_letters.dead_letter(connection, org, letter_id)
+        lane, wire = dead_letters.replay(connection, org, letter_id)
         newer = 0 if letter.delivery_id else messages.newer(connection, org, letter.message_id)
     # After the commit: before it the message would be taken for one that is stored already.
     enqueue(redis, [(lane, wire)])

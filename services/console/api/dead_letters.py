@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from libs.store import messages
+from libs.store import dead_letters
 from services.console.actions import replay
 from services.console.api.call import Call
 from services.console.api.parameters import COUNT, number, one_of
 
 DEFAULT_COUNT = 100
-STATES = (messages.OPEN, messages.REPLAYED, messages.DISCARDED)
+STATES = (dead_letters.OPEN, dead_letters.REPLAYED, dead_letters.DISCARDED)
 
 _LARGEST = 2**63 - 1
 
@@ -21,10 +21,10 @@ def listed(call: Call) -> Any:
     asked = call.asked
     count = asked.get("count", DEFAULT_COUNT)
     with call.transaction() as connection:
-        found = messages.dead_letters(
+        found = dead_letters.dead_letters(
             connection,
             call.organization,
-            asked.get("state", messages.OPEN),
+            asked.get("state", dead_letters.OPEN),
             count + 1,
             asked.get("after", 0),
         )
@@ -36,7 +36,7 @@ def listed(call: Call) -> Any:
 def shown(call: Call) -> Any:
     """One dead letter; its message is read at /api/messages/ID/raw."""
     with call.transaction() as connection:
-        letter, _ = messages.dead_letter(connection, call.organization, _id(call))
+        letter, _ = dead_letters.dead_letter(connection, call.organization, _id(call))
     return letter
 
 
@@ -50,8 +50,8 @@ def replayed(call: Call) -> Any:
 def discarded(call: Call) -> Any:
     """Closed for good; its message stays stored."""
     with call.transaction() as connection:
-        messages.discard(connection, call.organization, _id(call), datetime.now(UTC))
-        letter, _ = messages.dead_letter(connection, call.organization, _id(call))
+        dead_letters.discard(connection, call.organization, _id(call), datetime.now(UTC))
+        letter, _ = dead_letters.dead_letter(connection, call.organization, _id(call))
     call.did("dead letter discarded", letter=letter.id, message_id=letter.message_id)
     return letter
 
@@ -61,4 +61,4 @@ def _id(call: Call) -> int:
     try:
         return int(number(0, _LARGEST)(call.named["id"]))
     except ValueError:
-        raise messages.UnknownLetter("no such dead letter") from None
+        raise dead_letters.UnknownLetter("no such dead letter") from None

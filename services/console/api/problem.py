@@ -15,8 +15,8 @@ from starlette.responses import Response
 from libs.errors import Unavailable
 from libs.http.errors import Handler, RequestError, handlers
 from libs.mapping.inbound.layers import BadLayer
+from libs.store.dead_letters import LetterClosed, UnknownLetter
 from libs.store.layers import UnknownLayer
-from libs.store.messages import LetterClosed, UnknownLetter
 from libs.store.transformations import UnknownMessage
 from services.console.actions.lanes import UnknownLane
 

@@ -6,20 +6,20 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 
-from libs.store import messages
+from libs.store import dead_letters
 from libs.store.engine import transaction
 from services.console.actions.replay import replay
 from services.console.commands.installation import database, organization, organization_actions, redis
 from services.console.commands.output import show
 
-STATES = (messages.OPEN, messages.REPLAYED, messages.DISCARDED)
+STATES = (dead_letters.OPEN, dead_letters.REPLAYED, dead_letters.DISCARDED)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     actions = organization_actions(parser)
 
     listing = _action(actions.add_parser("list", help="dead letters, the oldest first"), _list)
-    listing.add_argument("--state", choices=STATES, default=messages.OPEN)
+    listing.add_argument("--state", choices=STATES, default=dead_letters.OPEN)
     listing.add_argument("--limit", type=int, default=100, metavar="N")
     listing.add_argument("--json", action="store_true")
 
@@ -37,7 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def _list(options: argparse.Namespace) -> None:
     org = organization(options)
     with database() as pool, transaction(pool, org) as connection:
-        letters = messages.dead_letters(connection, org, options.state, options.limit)
+        letters = dead_letters.dead_letters(connection, org, options.state, options.limit)
     columns = ("id", "created_at", "queue", "message_type", "sender", "control_id", "reason", "error",
                "attempts", "replaying")  # fmt: skip
     rows = [asdict(letter) for letter in letters]
@@ -50,7 +50,7 @@ def _show(options: argparse.Namespace) -> None:
     """Prints the message's content: this is the one place where an operator asks for it."""
     org = organization(options)
     with database() as pool, transaction(pool, org) as connection:
-        letter, envelope = messages.dead_letter(connection, org, options.id)
+        letter, envelope = dead_letters.dead_letter(connection, org, options.id)
     facts = {**asdict(letter), "received_at": datetime.fromtimestamp(envelope.received_at, UTC)}
     text = envelope.body.decode(errors="backslashreplace")
     if options.json:
@@ -75,7 +75,7 @@ def _discard(options: argparse.Namespace) -> None:
     with database() as pool:
         for letter_id in options.ids:
             with transaction(pool, org) as connection:
-                messages.discard(connection, org, letter_id, datetime.now(UTC))
+                dead_letters.discard(connection, org, letter_id, datetime.now(UTC))
             print(f"dead letter {letter_id} is discarded; its message stays stored")
 
 

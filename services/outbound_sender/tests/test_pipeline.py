@@ -10,7 +10,7 @@ import pytest
 from libs.errors import Transient, Unavailable
 from libs.lanes.claim import Batch
 from libs.lanes.contracts import Due, outbound_lane
-from libs.store import deliveries, messages
+from libs.store import dead_letters, deliveries
 from libs.store.deliveries import Owed
 from libs.store.destinations import (
     BLOCK,
@@ -107,7 +107,7 @@ def test_what_is_refused_again_and_again_becomes_a_dead_letter_and_the_next_is_s
     ]
     assert receiver.received == [message("A1")] * (RETRIES + 1) + [message("A2")]
     with transaction(sender.pool, "default") as connection:
-        assert messages.open_dead_letters(connection) == {"hl7.outbound": 1}
+        assert dead_letters.open_dead_letters(connection) == {"hl7.outbound": 1}
 
 
 def test_what_fails_behind_others_waits_like_any_failure(sender: Sender) -> None:

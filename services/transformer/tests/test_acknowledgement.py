@@ -14,7 +14,7 @@ from libs.embedded.process import free_port
 from libs.hl7v2.message import Message, parse
 from libs.lanes.claim import Batch
 from libs.lanes.contracts import Due, Envelope, inbound_lane, message_id
-from libs.store import layers, messages
+from libs.store import dead_letters, layers
 from libs.store.destinations import DEAD_LETTER, Destination, put_destination
 from libs.store.engine import Pool, attempt, open_pool, transaction
 from libs.store.transformations import to_do
@@ -44,8 +44,8 @@ class Transformer:
 
     def replay(self) -> None:
         with transaction(self.pool, "default") as connection:
-            [letter] = messages.dead_letters(connection, "default")
-            _, wire = messages.replay(connection, "default", letter.id)
+            [letter] = dead_letters.dead_letters(connection, "default")
+            _, wire = dead_letters.replay(connection, "default", letter.id)
         assert self.pipeline.handle([Batch(LANE, [wire])]) == [1]
 
     def save(self, layer: str) -> None:

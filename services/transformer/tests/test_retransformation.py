@@ -15,7 +15,7 @@ from redis import Redis
 from libs.errors import Transient, Unavailable
 from libs.lanes.claim import Batch
 from libs.lanes.contracts import Envelope, inbound_lane, message_id
-from libs.store import layers, messages
+from libs.store import dead_letters, layers
 from libs.store.engine import Pool, attempt, open_pool, transaction
 from libs.store.transformations import to_do
 from services.transformer import retransformation
@@ -298,7 +298,7 @@ def test_what_fails_is_tried_three_times_and_then_a_dead_letter_that_can_be_repl
     with psycopg.connect(fresh_postgres_url) as connection:
         connection.execute("DROP TRIGGER refuse ON fhir_resource")
     with transaction(transformer.pool, "default") as connection:
-        lane, wire = messages.replay(connection, "default", letter[0])
+        lane, wire = dead_letters.replay(connection, "default", letter[0])
     transformer.again(Envelope.from_wire(wire))
 
     assert lane == to_do(message, 0.0)[0]
