@@ -3,7 +3,6 @@
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import Self
 from libs.hl7v2.ack import AckCode, AckError, acknowledge
 from libs.hl7v2.header import read_header
 from libs.hl7v2.mllp import FrameDecoder, frame
+from libs.testing.health import wait_until
 
 Answer = Callable[[bytes], bytes | None]
 _numbers = count(1)
@@ -77,12 +77,9 @@ class Receiver:
             close()
         self._open.clear()
 
-    def wait_for(self, messages: int, seconds: float = 30) -> None:
+    def wait_for(self, messages: int) -> None:
         """Return once so many have arrived."""
-        deadline = time.monotonic() + seconds
-        while len(self.received) < messages:
-            assert time.monotonic() < deadline, "they did not arrive"
-            time.sleep(0.01)
+        wait_until(lambda: len(self.received) >= messages)
 
     def _serve(self, connection: socket.socket) -> None:
         self.connections += 1

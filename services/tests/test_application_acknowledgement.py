@@ -12,10 +12,11 @@ import psycopg
 import pytest
 
 from libs.hl7v2.message import Message, parse
+from libs.testing.health import wait_until
 from libs.testing.receiver import Receiver, answering
 from loadtests.system import System, running
 from services.console.tests.command import ehrconnect
-from services.tests.test_life_of_a_message import exchange, wait_until
+from services.tests.clients import exchange
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,12 @@
 """A hospital's message from the wire to the FHIR API, through the real processes."""
 
 import json
-import socket
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
 from typing import Any
 
-import httpx
-import pytest
-
-from libs.hl7v2.mllp import END, frame
-from loadtests.system import System, running
+from libs.testing.health import wait_until
+from loadtests.system import System
 from services.console.tests.command import ehrconnect
+from services.tests.clients import console, exchange, fhir
 
 ADMISSION = "\r".join(
     [
@@ -25,44 +19,8 @@ ADMISSION = "\r".join(
 ).encode()
 
 
-@pytest.fixture(scope="module")
-def system() -> Iterator[System]:
-    with running() as system:
-        yield system
-
-
-def exchange(system: System, message: bytes) -> bytes:
-    """Send one message on a connection of its own; its acknowledgement."""
-    with closing(socket.create_connection(system.mllp, timeout=10)) as connection:
-        connection.sendall(frame(message))
-        answer = b""
-        while not answer.endswith(END):
-            answer += connection.recv(65536)
-        return answer
-
-
-def fhir(system: System, path: str) -> dict[str, Any]:
-    told = system.told()
-    headers = {"Authorization": f"Bearer {told['EHR_API_KEY']}"}
-    body: dict[str, Any] = httpx.get(f"{told['EHR_FHIR']}/{path}", headers=headers, timeout=10).json()
-    return body
-
-
-def console(system: System, path: str) -> httpx.Response:
-    told = system.told()
-    user = told["EHR_CONSOLE_USER"], told["EHR_CONSOLE_PASSWORD"]
-    return httpx.get(f"{told['EHR_CONSOLE']}/api/{path}", auth=user, timeout=10)
-
-
 def log(system: System, service: str) -> str:
     return (system.home / "log" / f"{service}.log").read_text()
-
-
-def wait_until(holds: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def patients(system: System) -> list[dict[str, Any]]:

@@ -1,14 +1,12 @@
 """A layer of the mapping that is saved while the system runs: for what comes, and for what is stored."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from loadtests.system import System, running
+from libs.testing.health import wait_until
+from loadtests.system import System
 from services.console.tests.command import ehrconnect
-from services.tests.test_life_of_a_message import exchange, fhir, wait_until
+from services.tests.clients import exchange, fhir
 
 PROFESSION = "https://north.example.org/fhir/profession"
 LAYER = f"""
@@ -23,12 +21,6 @@ to = "Patient.extension"
 url = "{PROFESSION}"
 as = "string"
 """
-
-
-@pytest.fixture(scope="module")
-def system() -> Iterator[System]:
-    with running() as system:
-        yield system
 
 
 def admission(number: int, sex: str = "F") -> bytes:

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import redis as redis_py
 from libs.embedded.postgres import Postgres
 from libs.embedded.process import NotStarted, Server, free_port
 from libs.embedded.redis import Redis
+from libs.testing.health import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +93,7 @@ def test_stopping_a_server_ends_what_it_started(tmp_path: Path) -> None:
 
     server.stop()
 
-    deadline = time.monotonic() + 10
-    while _runs(child):
-        assert time.monotonic() < deadline, "what the server had started still runs"
+    wait_until(lambda: not _runs(child))
 
 
 def _runs(pid: int) -> bool:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -22,6 +22,7 @@ from libs.lanes.depth import depths, lanes
 from libs.lanes.enqueue import enqueue
 from libs.lanes.tests import recording_worker
 from libs.lanes.worker import connect
+from libs.testing.health import wait_until
 
 LOAD_SECONDS = float(os.environ.get("LANE_SOAK_SECONDS", "6"))  # `make chaos` asks for more
 WORKERS = 3
@@ -87,14 +88,16 @@ def test_nothing_acknowledged_is_lost_doubled_or_reordered(redis_server: RedisSe
         for producer in producers:
             producer.start()
         sleeper = workers.start()
-        _wait_until(lambda: bool(_applied(database)))
-        _wait_until(lambda: _is_stopped_with_a_lane(sleeper, redis))  # it wakes up long after its lease
+        wait_until(lambda: bool(_applied(database)), seconds=120)
+        wait_until(
+            lambda: _is_stopped_with_a_lane(sleeper, redis), seconds=120
+        )
 
         _kill_under_load(workers, redis_server, sleeper)
         over.set()
         for producer in producers:
             producer.join()
-        _wait_until(lambda: not any(depths(redis).values()))
+        wait_until(lambda: not any(depths(redis).values()), seconds=120)
         sleeper.send_signal(signal.SIGCONT)
         exits = workers.stop()
     finally:
@@ -154,10 +157,3 @@ def _applied(database: str) -> dict[str, list[str]]:
             "SELECT lane, array_agg(id ORDER BY position) FROM applied GROUP BY lane"
         ).fetchall()
     return dict(rows)
-
-
-def _wait_until(reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 120
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

@@ -5,8 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from redis import Redis as RedisClient
 
 from libs.embedded.process import free_port
 from libs.lanes.contracts import Envelope
+from libs.testing.health import wait_until
 
 PATIENCE = 30.0  # seconds until a test gives up waiting
 
@@ -117,10 +117,10 @@ class GatewayProcess:
             )  # fmt: skip
 
     def wait_until_ready(self) -> None:
-        wait_for(lambda: self.get("/health/ready")[0] == 200)
+        wait_until(lambda: self.get("/health/ready")[0] == 200)
 
     def wait_until_up(self) -> None:
-        wait_for(lambda: self.get("/health/live")[0] == 200)
+        wait_until(lambda: self.get("/health/live")[0] == 200)
 
     def connect(self) -> Peer:
         return Peer(self.port)
@@ -177,13 +177,6 @@ def running_gateway(
         yield gateway
     finally:
         gateway.kill()
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
 
 
 def stored(redis_url: str) -> list[Envelope]:

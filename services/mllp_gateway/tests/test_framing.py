@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from libs.testing.health import wait_until
 from services.mllp_gateway.tests.harness import (
     GatewayProcess,
     Peer,
@@ -14,7 +15,6 @@ from services.mllp_gateway.tests.harness import (
     fields,
     framed,
     stored_bodies,
-    wait_for,
 )
 
 
@@ -137,7 +137,7 @@ def test_a_sender_that_frames_nothing_is_told_of_in_the_log(gateway: GatewayProc
         address = "{}:{}".format(*peer.socket.getsockname())
 
     facts = {"event": "no whole message came", "peer": address, "bytes": len(adt("bare"))}
-    wait_for(lambda: any(line.items() >= facts.items() for line in gateway.log()))
+    wait_until(lambda: any(line.items() >= facts.items() for line in gateway.log()))
 
 
 def test_endless_noise_is_hung_up_on(gateway: GatewayProcess) -> None:
@@ -154,7 +154,7 @@ def test_a_peer_that_leaves_inside_a_message_leaves_nothing(gateway: GatewayProc
         peer.send(framed(adt("whole")) + framed(adt("cut"))[:-40])
         assert control_ids(peer, 1) == ["whole"]
 
-    wait_for(lambda: gateway.metric('mllp_quirks_total{kind="truncated frame"}') == before + 1)
+    wait_until(lambda: gateway.metric('mllp_quirks_total{kind="truncated frame"}') == before + 1)
     assert stored_bodies(redis_url) == [adt("whole")]
 
 

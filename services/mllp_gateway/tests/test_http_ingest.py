@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from libs.embedded.redis import Redis
+from libs.testing.health import wait_until
 from services.mllp_gateway.tests.harness import (
     GatewayProcess,
     Peer,
@@ -15,7 +16,6 @@ from services.mllp_gateway.tests.harness import (
     fields,
     running_gateway,
     stored_bodies,
-    wait_for,
 )
 
 
@@ -104,7 +104,7 @@ def test_bodies_that_wait_for_their_rest_take_no_more_than_the_memory(tmp_path: 
         assert refused.startswith(b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\n")
         assert code(gateway.ask(adt("1"))) == "AA"
         open_peers.close()
-        wait_for(lambda: post(gateway, adt("2") + b"ZZZ|" + b"x" * 90_000 + b"\r").status_code == 200)
+        wait_until(lambda: post(gateway, adt("2") + b"ZZZ|" + b"x" * 90_000 + b"\r").status_code == 200)
         for number in range(3, 30):  # answered ones count no longer
             assert post(gateway, adt(str(number)) + b"ZZZ|" + b"x" * 90_000 + b"\r").status_code == 200
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from libs.embedded.redis import Redis
+from libs.testing.health import wait_until
 from services.mllp_gateway.limits import Limits
 from services.mllp_gateway.tests.harness import (
     adt,
@@ -16,7 +17,6 @@ from services.mllp_gateway.tests.harness import (
     is_refused,
     running_gateway,
     stored_bodies,
-    wait_for,
 )
 
 
@@ -58,7 +58,7 @@ def test_one_address_cannot_take_every_connection(tmp_path: Path, redis_url: str
             assert code(first.ask(adt("1"))) == code(second.ask(adt("2"))) == "AA"
             assert is_refused(gateway.port)
             assert gateway.metric("mllp_connections") == 2
-        wait_for(lambda: gateway.metric("mllp_connections") == 1)
+        wait_until(lambda: gateway.metric("mllp_connections") == 1)
 
         assert code(gateway.ask(adt("3"))) == "AA"
 
@@ -94,7 +94,7 @@ def test_while_redis_is_slow_senders_wait_and_memory_stays(tmp_path: Path, durab
         assert 9 <= gateway.metric('mllp_frames_total{listener="mllp"}') <= 12
 
         os.kill(durable_redis.pid, signal.SIGCONT)
-        wait_for(lambda: gateway.metric("mllp_ack_duration_seconds_count") >= 9)
+        wait_until(lambda: gateway.metric("mllp_ack_duration_seconds_count") >= 9)
         assert gateway.resident_bytes() < 150_000_000
     assert stored_bodies(durable_redis.url())[:9] == messages[:9]
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from libs.embedded.process import free_port
+from libs.testing.health import wait_until
 from services.mllp_gateway.tests.certificates import Authority
 from services.mllp_gateway.tests.harness import (
     GatewayProcess,
@@ -22,7 +23,6 @@ from services.mllp_gateway.tests.harness import (
     running_gateway,
     stored,
     stored_bodies,
-    wait_for,
 )
 
 
@@ -107,7 +107,7 @@ def test_a_client_that_is_not_listed_is_hung_up_on(
 
     assert stored(redis_url) == []
     name = 'mllp_connections_dropped_total{reason="unknown_client"}'
-    wait_for(lambda: secured.metric(name) == 1)
+    wait_until(lambda: secured.metric(name) == 1)
 
 
 def test_a_client_without_a_certificate_of_the_authority_is_not_heard(
@@ -120,7 +120,7 @@ def test_a_client_without_a_certificate_of_the_authority_is_not_heard(
 
     assert stored(redis_url) == []
     name = 'mllp_connections_dropped_total{reason="tls_handshake"}'
-    wait_for(lambda: secured.metric(name) == 2)
+    wait_until(lambda: secured.metric(name) == 2)
     failed = [line for line in secured.log() if line["event"] == "tls handshake failed"]
     assert "peer did not return a certificate" in [line["reason"] for line in failed]
     assert all(line["peer"].startswith("127.0.0.1:") for line in failed)
@@ -157,7 +157,7 @@ def test_a_renewed_certificate_is_used_for_new_connections_and_drops_none(
             with tls_peer(tls_port, authority, client) as peer:
                 return serial(peer) != old
 
-        wait_for(is_renewed)
+        wait_until(is_renewed)
         assert code(before.ask(adt("2"))) == "AA"
 
 
@@ -298,7 +298,7 @@ def test_a_port_has_limits_of_its_own(tmp_path: Path, redis_url: str) -> None:
             assert is_refused(port)
             assert first.answer() is None  # it was silent for too long
             assert gateway.metric('mllp_connections_dropped_total{reason="idle_timeout"}') == 1
-        wait_for(lambda: gateway.metric('mllp_listener_connections{listener="small"}') == 0)
+        wait_until(lambda: gateway.metric('mllp_listener_connections{listener="small"}') == 0)
         with Peer(port) as third:
             assert code(third.ask(adt("2") + b"Z" * 1000)) == "AR"
         name = 'hl7_naks_total{code="AR",listener="small",reason="too_large"}'
@@ -336,7 +336,7 @@ def test_a_new_gateway_takes_the_ports_over(tmp_path: Path, redis_url: str) -> N
         ports: dict[str, Any] = {"mllp_port": old.port, "gateway_http_port": old.http}
         new = GatewayProcess(tmp_path, redis_url, reuse_port=True, **ports)
         try:
-            wait_for(lambda: any(line.get("listener") == "http" for line in new.log()))
+            wait_until(lambda: any(line.get("listener") == "http" for line in new.log()))
             assert old.terminate() == 0
 
             assert code(old.ask(adt("1"))) == "AA"

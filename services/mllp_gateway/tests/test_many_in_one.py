@@ -10,6 +10,7 @@ from threading import Thread
 import httpx
 
 from libs.embedded.redis import Redis
+from libs.testing.health import wait_until
 from services.mllp_gateway.tests.harness import (
     GatewayProcess,
     Peer,
@@ -19,7 +20,6 @@ from services.mllp_gateway.tests.harness import (
     framed,
     running_gateway,
     stored_bodies,
-    wait_for,
 )
 
 BAD = b"MSH|^~\\&|A|B\r"  # it has no MSH-10
@@ -53,7 +53,7 @@ def test_others_are_served_while_a_frame_of_very_many_messages_is_taken(
 ) -> None:
     with running_gateway(tmp_path, redis_url) as gateway, gateway.connect() as peer, reading(peer):
         peer.send(framed(BAD * MANY))
-        wait_for(lambda: gateway.metric(REFUSED) > 0)
+        wait_until(lambda: gateway.metric(REFUSED) > 0)
 
         assert code(gateway.ask(adt("other"))) == "AA"
         assert gateway.metric(REFUSED) < MANY
@@ -76,7 +76,7 @@ def test_the_refusals_of_one_frame_do_not_flood_the_log(tmp_path: Path, redis_ur
     with running_gateway(tmp_path, redis_url) as gateway, gateway.connect() as peer:
         peer.send(framed(BAD * 500 + adt("good")))
         assert [code(peer.answer()) for _ in range(501)] == ["AE"] * 500 + ["AA"]
-        wait_for(lambda: any(line.get("messages") for line in gateway.log()))
+        wait_until(lambda: any(line.get("messages") for line in gateway.log()))
 
         lines = [line for line in gateway.log() if line.get("reason") == "no_control_id"]
         assert [line.get("messages") for line in lines] == [None] * 10 + [490]
@@ -92,8 +92,8 @@ def test_a_large_batch_waits_for_a_peer_that_does_not_read_its_answers_and_not_f
     ):
         peer.send(framed(BAD * MANY))
 
-        wait_for(lambda: gateway.metric('mllp_connections_dropped_total{reason="answers_not_read"}') == 1)
-        wait_for(lambda: gateway.metric("mllp_connections") == 0)
+        wait_until(lambda: gateway.metric('mllp_connections_dropped_total{reason="answers_not_read"}') == 1)
+        wait_until(lambda: gateway.metric("mllp_connections") == 0)
         assert gateway.metric(REFUSED) < MANY
         assert gateway.resident_bytes() < 150_000_000
         assert code(gateway.ask(adt("other"))) == "AA"
@@ -103,9 +103,9 @@ def test_a_peer_that_leaves_in_the_middle_of_its_batch_ends_it(tmp_path: Path, r
     with running_gateway(tmp_path, redis_url) as gateway:
         with gateway.connect() as peer:
             peer.send(framed(BAD * MANY))
-            wait_for(lambda: gateway.metric(REFUSED) > 0)
+            wait_until(lambda: gateway.metric(REFUSED) > 0)
 
-        wait_for(lambda: gateway.metric("mllp_connections") == 0)
+        wait_until(lambda: gateway.metric("mllp_connections") == 0)
         assert gateway.metric(REFUSED) < MANY
         assert code(gateway.ask(adt("other"))) == "AA"
 
@@ -117,7 +117,7 @@ def test_sigterm_in_the_middle_of_a_batch_acknowledges_only_what_is_stored(
     with running_gateway(tmp_path, durable_redis.url()) as gateway, gateway.connect() as peer:
         with reading(peer) as chunks:
             peer.send(framed(batch))
-            wait_for(lambda: len(chunks) > 0)
+            wait_until(lambda: len(chunks) > 0)
 
             gateway.process.send_signal(signal.SIGTERM)
 
@@ -153,7 +153,7 @@ def test_a_batch_waits_while_storage_does(tmp_path: Path, durable_redis: Redis) 
         os.kill(durable_redis.pid, signal.SIGSTOP)
         for first in (0, 12, 24):
             peer.send(framed(b"".join(messages[first : first + 12])))
-        wait_for(lambda: gateway.metric(frames) == 2)
+        wait_until(lambda: gateway.metric(frames) == 2)
         assert code(gateway.ask(BAD)) == "AE"
         assert gateway.metric(frames) == 3  # that one, and not the third batch
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from libs.embedded.redis import Redis
+from libs.testing.health import wait_until
 from services.mllp_gateway.tests.harness import (
     GatewayProcess,
     adt,
@@ -16,7 +17,6 @@ from services.mllp_gateway.tests.harness import (
     framed,
     running_gateway,
     stored_bodies,
-    wait_for,
 )
 
 CONNECTIONS = 20
@@ -85,7 +85,7 @@ def test_sigterm_lets_what_has_arrived_be_answered_and_frames_be_completed(
         assert code(peer.answer()) == "AA"
 
         gateway.process.send_signal(signal.SIGTERM)
-        wait_for(lambda: not listens(gateway.port))
+        wait_until(lambda: not listens(gateway.port))
         peer.send(message[50:])
 
         assert code(peer.answer()) == "AA"
@@ -112,7 +112,7 @@ def test_sigterm_ends_a_gateway_whose_redis_hangs(tmp_path: Path, durable_redis:
     with running_gateway(tmp_path, durable_redis.url()) as gateway, gateway.connect() as peer:
         os.kill(durable_redis.pid, signal.SIGSTOP)
         peer.send(framed(adt() + b"OBX|1|ED|PDF||" + b"x" * 9_000_000 + b"\r"))
-        wait_for(lambda: gateway.metric('mllp_frames_total{listener="mllp"}') == 1)
+        wait_until(lambda: gateway.metric('mllp_frames_total{listener="mllp"}') == 1)
 
         gateway.process.send_signal(signal.SIGTERM)
 

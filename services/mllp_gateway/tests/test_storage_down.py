@@ -16,6 +16,7 @@ import redis as redis_py
 
 from libs.embedded.process import free_port
 from libs.embedded.redis import Redis
+from libs.testing.health import wait_until
 from services.mllp_gateway.tests.certificates import Authority
 from services.mllp_gateway.tests.harness import (
     GatewayProcess,
@@ -25,7 +26,6 @@ from services.mllp_gateway.tests.harness import (
     framed,
     running_gateway,
     stored_bodies,
-    wait_for,
 )
 
 
@@ -100,7 +100,7 @@ def test_redis_killed_and_back_again(tmp_path: Path, durable_redis: Redis, datab
         assert peer.ask(adt("during")) is None
 
         durable_redis.start()
-        wait_for(lambda: accepted(gateway, adt("during")))
+        wait_until(lambda: accepted(gateway, adt("during")))
         assert stored_bodies(url) == [adt("before"), adt("during")]
 
 
@@ -109,16 +109,16 @@ def test_redis_killed_in_the_middle_of_a_call(tmp_path: Path, durable_redis: Red
         with gateway.connect() as first, gateway.connect() as second:
             os.kill(durable_redis.pid, signal.SIGSTOP)
             first.send(framed(adt("1")))  # goes out with the call
-            wait_for(lambda: gateway.metric('mllp_frames_total{listener="mllp"}') == 1)
+            wait_until(lambda: gateway.metric('mllp_frames_total{listener="mllp"}') == 1)
             second.send(framed(adt("2")) + framed(adt("3")))  # waits for the next
-            wait_for(lambda: gateway.metric('mllp_frames_total{listener="mllp"}') == 3)
+            wait_until(lambda: gateway.metric('mllp_frames_total{listener="mllp"}') == 3)
             durable_redis.kill()
 
             assert first.answer() is None
             assert second.answer() is None
         durable_redis.start()
         for number in "123":
-            wait_for(lambda number=number: accepted(gateway, adt(number)))  # type: ignore[misc]
+            wait_until(lambda number=number: accepted(gateway, adt(number)))  # type: ignore[misc]
         assert stored_bodies(durable_redis.url()) == [adt("1"), adt("2"), adt("3")]
 
 
@@ -134,7 +134,7 @@ def test_redis_that_hangs_is_given_up_and_nothing_is_claimed_of_its_message(
         assert gateway.ask(adt("1")) is None
 
         os.kill(durable_redis.pid, signal.SIGCONT)
-        wait_for(lambda: accepted(gateway, adt("1")))
+        wait_until(lambda: accepted(gateway, adt("1")))
         assert set(stored_bodies(durable_redis.url())) == {adt("1")}
 
 
@@ -154,7 +154,7 @@ def test_a_sender_is_told_as_its_rule_says(
                 assert code(answer) == expected
                 assert fields(answer, "ERR")[3].startswith("207^")
                 durable_redis.start()
-                wait_for(lambda: code(peer.ask(adt("yes"))) == "AA")
+                wait_until(lambda: code(peer.ask(adt("yes"))) == "AA")
                 assert stored_bodies(durable_redis.url()) == [adt("yes")]
             else:
                 assert answer is None
@@ -242,8 +242,8 @@ def test_with_replicas_asked_for_a_message_is_acknowledged_only_when_they_have_i
         try:
             with redis_py.Redis.from_url(replica.url()) as client:
                 client.replicaof("127.0.0.1", durable_redis.port)
-                wait_for(lambda: client.info("replication")["master_link_status"] == "up")
-            wait_for(lambda: accepted(gateway, adt("2")))
+                wait_until(lambda: client.info("replication")["master_link_status"] == "up")
+            wait_until(lambda: accepted(gateway, adt("2")))
             assert adt("2") in stored_bodies(replica.url())
         finally:
             replica.kill()

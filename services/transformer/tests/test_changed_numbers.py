@@ -1,11 +1,7 @@
 """Patients, accounts and visits whose numbers change stay the same resources."""
 
-from collections.abc import Iterator
-
 import pytest
-from redis import Redis
 
-from libs.store.engine import open_pool
 from services.transformer.tests.hospital import (
     Hospital,
     admit,
@@ -13,12 +9,6 @@ from services.transformer.tests.hospital import (
     pid,
     pv1,
 )
-
-
-@pytest.fixture
-def hospital(fresh_postgres_url: str, redis: Redis) -> Iterator[Hospital]:
-    with open_pool(fresh_postgres_url, 3) as pool:
-        yield Hospital(fresh_postgres_url, pool, redis)
 
 
 def test_a_patient_with_a_new_number_is_found_by_both(hospital: Hospital) -> None:

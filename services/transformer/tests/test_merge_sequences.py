@@ -1,20 +1,16 @@
 """Whatever is merged, moved and told in whatever order: in the end everything is the last survivor's."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import count, pairwise
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from redis import Redis
 
 from libs.errors import Transient
 from libs.fhir.json import loads
 from libs.fhir.replacement import replaced_by
-from libs.store.engine import open_pool
 from services.transformer.repointing import Repointing
 from services.transformer.tests.hospital import RECORDS, Hospital, a_result, mrg, pid, pv1
 
@@ -27,12 +23,6 @@ STEPS = st.one_of(
     st.tuples(st.just("move"), PEOPLE, st.integers(0, 5)),
     st.tuples(st.just("follow"), st.just(0), st.just(0)),
 )
-
-
-@pytest.fixture
-def hospital(fresh_postgres_url: str, redis: Redis) -> Iterator[Hospital]:
-    with open_pool(fresh_postgres_url, 8) as pool:
-        yield Hospital(fresh_postgres_url, pool, redis)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,14 +1,12 @@
 """References follow patients that are merged, as an application sees it."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from redis import Redis
 
 from libs.fhir.json import loads
 from libs.store import writer
-from libs.store.engine import open_pool, transaction
+from libs.store.engine import transaction
 from services.transformer.repointing import Repointing
 from services.transformer.tests.hospital import (
     OF_A_RESULT,
@@ -20,12 +18,6 @@ from services.transformer.tests.hospital import (
     mrg,
     pid,
 )
-
-
-@pytest.fixture
-def hospital(fresh_postgres_url: str, redis: Redis) -> Iterator[Hospital]:
-    with open_pool(fresh_postgres_url, 3) as pool:
-        yield Hospital(fresh_postgres_url, pool, redis)
 
 
 @pytest.mark.parametrize("event", ["A18", "A34", "A40"])

@@ -11,25 +11,25 @@ import psycopg
 import pytest
 from redis import Redis
 
-from libs.embedded.process import free_port
 from libs.lanes.contracts import inbound_lane
 from libs.lanes.depth import depths
 from libs.lanes.enqueue import enqueue
 from libs.testing.health import get, is_ready, wait_until
+from libs.testing.service import Service, running
 from services.transformer.tests.test_pipeline import admission, wire
 
 
-class Transformer:
+class Transformer(Service):
+    """A pool of two workers."""
+
     def __init__(self, postgres_url: str, redis_url: str) -> None:
-        self.port = free_port()
-        settings = {
-            "EHR_DATABASE_URL": postgres_url,
-            "EHR_REDIS_URL": redis_url,
-            "EHR_TRANSFORMER_PORT": str(self.port),
-            "EHR_TRANSFORMER_PROCESSES": "2",
-        }
-        command = [sys.executable, "-m", "services.transformer"]
-        self.process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=subprocess.DEVNULL)
+        super().__init__(
+            "services.transformer",
+            "EHR_TRANSFORMER_PORT",
+            EHR_DATABASE_URL=postgres_url,
+            EHR_REDIS_URL=redis_url,
+            EHR_TRANSFORMER_PROCESSES="2",
+        )
 
     def workers(self) -> set[int]:
         command = ["ps", "-o", "pid=", "--ppid", str(self.process.pid)]
@@ -38,13 +38,8 @@ class Transformer:
 
 @pytest.fixture
 def transformer(fresh_postgres_url: str, redis_url: str) -> Iterator[Transformer]:
-    running = Transformer(fresh_postgres_url, redis_url)
-    try:
-        wait_until(lambda: is_ready(running.port))
-        yield running
-    finally:
-        running.process.kill()
-        running.process.wait()
+    with running(Transformer(fresh_postgres_url, redis_url)) as transformer:
+        yield transformer
 
 
 def transformed(url: str) -> int:

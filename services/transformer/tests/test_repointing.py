@@ -4,13 +4,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
-from redis import Redis
 
 from libs.fhir.bundle import Entry
 from libs.store import repointing, rows, writer
@@ -20,12 +18,6 @@ from services.transformer.repointing import AWAY, LOOK_EVERY, Repointing
 from services.transformer.tests.hospital import Hospital, a_result, admit, mrg, pid, pv1
 
 WITHIN = 60.0  # seconds
-
-
-@pytest.fixture
-def hospital(fresh_postgres_url: str, redis: Redis) -> Iterator[Hospital]:
-    with open_pool(fresh_postgres_url, 3) as pool:
-        yield Hospital(fresh_postgres_url, pool, redis)
 
 
 def flags(hospital: Hospital, number: str, count: int) -> None:

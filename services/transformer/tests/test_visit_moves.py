@@ -1,11 +1,7 @@
 """References follow accounts and visits that are merged or moved, as an application sees it."""
 
-from collections.abc import Iterator
-
 import pytest
-from redis import Redis
 
-from libs.store.engine import open_pool
 from services.transformer.tests.hospital import (
     Hospital,
     a_result,
@@ -14,12 +10,6 @@ from services.transformer.tests.hospital import (
     pid,
     pv1,
 )
-
-
-@pytest.fixture
-def hospital(fresh_postgres_url: str, redis: Redis) -> Iterator[Hospital]:
-    with open_pool(fresh_postgres_url, 3) as pool:
-        yield Hospital(fresh_postgres_url, pool, redis)
 
 
 def test_a_merged_account_hands_its_visits_over_and_what_is_said_of_it_later(hospital: Hospital) -> None:
