@@ -89,9 +89,7 @@ def test_nothing_acknowledged_is_lost_doubled_or_reordered(redis_server: RedisSe
             producer.start()
         sleeper = workers.start()
         wait_until(lambda: bool(_applied(database)), seconds=120)
-        wait_until(
-            lambda: _is_stopped_with_a_lane(sleeper, redis), seconds=120
-        )
+        wait_until(lambda: _is_stopped_with_a_lane(sleeper, redis), seconds=120)
 
         _kill_under_load(workers, redis_server, sleeper)
         over.set()
