@@ -157,6 +157,25 @@ def test_a_vaccination_with_what_is_observed_about_it() -> None:
     assert [one["partOf"] for one in resources(found, "Observation")] == [[{"reference": entry.full_url}]] * 2
 
 
+@pytest.mark.parametrize(
+    ("completion", "dose", "order_status"), [("CP", "completed", "completed"), ("RE", "not-done", "unknown")]
+)
+def test_the_order_behind_a_vaccination_is_one_of_its_own(
+    completion: str, dose: str, order_status: str
+) -> None:
+    vaccine = segment("RXA", {3: "20260302", 5: "20^DTaP^CVX", 20: completion})
+    found = mapped(*order("VXU^V04", "ORC|RE|P5^EHR|V5^REG", vaccine))
+
+    vaccination, request = only(found, "Immunization"), only(found, "ServiceRequest")
+    (entry,) = [e for e in found.entries if e.resource is request]
+    (based_on,) = vaccination["extension"]
+
+    assert (vaccination["status"], request["status"], request["intent"]) == (dose, order_status, "order")
+    assert request["code"] == vaccination["vaccineCode"]
+    assert [one["value"] for one in request["identifier"]] == ["P5", "V5"]
+    assert based_on["valueReference"] == {"reference": entry.full_url}
+
+
 def test_no_vaccine_administered_is_no_vaccination() -> None:
     found = mapped(
         *order(
