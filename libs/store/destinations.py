@@ -1,5 +1,6 @@
 """The systems that an organization's messages are sent to."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,8 @@ from psycopg.rows import class_row
 
 from libs.errors import Permanent
 
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+LONGEST_ANSWER_WITHIN = 3600  # seconds
 DEAD_LETTER = "dead-letter"  # a delivery that has failed 6 times is set aside, and the next one is sent
 BLOCK = "block"  # nothing is sent before what comes first has arrived
 

@@ -32,6 +32,9 @@ class Client:
     def put(self, url: str, **options: Any) -> httpx.Response:
         return self.request("PUT", url, **options)
 
+    def delete(self, url: str, **options: Any) -> httpx.Response:
+        return self.request("DELETE", url, **options)
+
 
 @dataclass(frozen=True)
 class Served:

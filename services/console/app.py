@@ -16,8 +16,8 @@ from libs.http.routes import by_method
 from libs.settings import load
 from libs.store.users import ADMIN, OPERATOR, VIEWER, User
 from services.console import health
-from services.console.api import dead_letters, lanes, mapping, messages, organizations
-from services.console.api.call import answered_by
+from services.console.api import dead_letters, destinations, lanes, mapping, messages, organizations
+from services.console.api.call import JSON, TOML, answered_by
 from services.console.api.problem import HANDLERS, refusal
 from services.console.headers import SecurityHeaders
 from services.console.login import Authenticate
@@ -53,20 +53,27 @@ def api_routes() -> list[Route]:
         by_method("/lanes", GET=answered_by(lanes.listed, VIEWER)),
         by_method("/lanes/{lane:path}/pause", POST=answered_by(lanes.paused, OPERATOR)),
         by_method("/lanes/{lane:path}/resume", POST=answered_by(lanes.resumed, OPERATOR)),
+        by_method("/destinations", GET=answered_by(destinations.listed, VIEWER)),
+        by_method(
+            "/destinations/{name}",
+            GET=answered_by(destinations.shown, VIEWER),
+            PUT=answered_by(destinations.put, ADMIN, takes=JSON),
+            DELETE=answered_by(destinations.removed, ADMIN, destinations.REMOVED),
+        ),
+        by_method("/destinations/{name}/pause", POST=answered_by(destinations.paused, OPERATOR)),
+        by_method("/destinations/{name}/resume", POST=answered_by(destinations.resumed, OPERATOR)),
         by_method("/mapping/layers", GET=answered_by(mapping.listed, VIEWER, mapping.LISTED)),
         by_method(
             "/mapping/layers/{layer:path}",
             GET=answered_by(mapping.exported, VIEWER, mapping.EXPORTED),
-            PUT=answered_by(mapping.imported, ADMIN, takes_toml=True),
+            PUT=answered_by(mapping.imported, ADMIN, takes=TOML),
         ),
         by_method(
             "/mapping/diff",
             GET=answered_by(mapping.compared_version, VIEWER, mapping.COMPARED_VERSION),
-            POST=answered_by(mapping.compared, VIEWER, mapping.COMPARED, takes_toml=True),
+            POST=answered_by(mapping.compared, VIEWER, mapping.COMPARED, takes=TOML),
         ),
-        by_method(
-            "/mapping/dry-run", POST=answered_by(mapping.tried, OPERATOR, mapping.TRIED, takes_toml=True)
-        ),
+        by_method("/mapping/dry-run", POST=answered_by(mapping.tried, OPERATOR, mapping.TRIED, takes=TOML)),
         by_method("/mapping/retransform", POST=answered_by(mapping.applied, ADMIN, mapping.APPLIED)),
         by_method("/organizations", GET=answered_by(organizations.listed, VIEWER)),
     ]

@@ -1,6 +1,6 @@
 """One request of a user, on its way to the function that answers it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,8 @@ from services.console.runtime import Runtime, runtime
 
 MAX_BODY = 1_000_000  # bytes; the largest thing that is sent here is a layer's document
 
-_TOML = frozenset({"application/toml", "text/plain"})
+TOML = ("application/toml", "text/plain")
+JSON = ("application/json",)
 
 log = get_logger(__name__)
 
@@ -36,7 +37,7 @@ class Call:
     path: str
     named: Mapping[str, str]  # what the path names: the id of a message ...
     asked: Mapping[str, Any]  # the parameters that were sent
-    document: str = ""  # TOML
+    document: str = ""  # the body, where one is taken
 
     @property
     def organization(self) -> str:
@@ -62,16 +63,19 @@ Answerer = Callable[[Call], Any]  # the answer's JSON-ready data, or a Response
 
 
 def answered_by(
-    answerer: Answerer, role: str, known: parameters.Known = parameters.NONE, *, takes_toml: bool = False
+    answerer: Answerer, role: str, known: parameters.Known = parameters.NONE, *, takes: Sequence[str] = ()
 ) -> Endpoint:
-    """The endpoint that lets users of at least that role call the function, which runs in a thread."""
+    """The endpoint that lets users of at least that role call the function, which runs in a thread.
+
+    `takes`: the media types of the document that is sent to it, the first the usual one; none without one.
+    """
 
     async def endpoint(request: Request) -> Response:
         user: User = request.scope["user"]
         if not user.may(role):
             raise Forbidden(f"this takes the role {role}, and yours is {user.role}")
         asked = parameters.read(request.url.query, known)
-        document = await _document(request) if takes_toml else ""
+        document = await _document(request, takes) if takes else ""
         call = Call(user, runtime(request), request.url.path, request.path_params, asked, document)
         found = await run_in_threadpool(answerer, call)
         return found if isinstance(found, Response) else json(found)
@@ -83,11 +87,11 @@ def json(data: Any) -> Response:
     return Response(orjson.dumps(data), media_type="application/json")
 
 
-async def _document(request: Request) -> str:
+async def _document(request: Request, takes: Sequence[str]) -> str:
     """Raises UnsupportedMediaType, TooLarge, BadRequest."""
     kind, _ = media_type(request.headers.get("content-type", ""))
-    if kind not in _TOML:
-        raise UnsupportedMediaType("Content-Type: a layer is sent as application/toml")
+    if kind not in takes:
+        raise UnsupportedMediaType(f"Content-Type: what is sent here is {takes[0]}")
     try:
         return (await read_body(request, MAX_BODY)).decode()
     except UnicodeDecodeError:

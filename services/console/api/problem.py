@@ -16,6 +16,7 @@ from libs.errors import Unavailable
 from libs.http.errors import Handler, RequestError, handlers
 from libs.mapping.inbound.layers import BadLayer
 from libs.store.dead_letters import LetterClosed, UnknownLetter
+from libs.store.destinations import DeliveriesPending, UnknownDestination
 from libs.store.layers import UnknownLayer
 from libs.store.transformations import UnknownMessage
 from services.console.actions.lanes import UnknownLane
@@ -57,6 +58,8 @@ HANDLERS: Mapping[Any, Handler] = {
     UnknownLetter: _answering(404),
     UnknownLane: _answering(404),
     UnknownLayer: _answering(404),
+    UnknownDestination: _answering(404),
+    DeliveriesPending: _answering(409),
     LetterClosed: _answering(409),
     BadLayer: _answering(422),
 }

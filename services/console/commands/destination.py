@@ -1,30 +1,23 @@
 """`ehrconnect destination add|list|show|remove|pause|resume`: the systems that messages are sent to."""
 
 import argparse
-import re
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 
-from libs.lanes.contracts import OUTBOUND, outbound_lane
-from libs.lanes.depth import lanes
-from libs.store.deliveries import waiting
 from libs.store.destinations import (
     BLOCK,
     DEAD_LETTER,
+    LONGEST_ANSWER_WITHIN,
+    NAME,
     Destination,
-    destination,
-    destinations,
     put_destination,
-    remove_destination,
 )
 from libs.store.engine import transaction
-from services.console.actions import lanes as acts
+from services.console.actions import destinations
 from services.console.commands.address import address
 from services.console.commands.installation import database, organization, organization_actions, redis
 from services.console.commands.output import CommandError, show
 
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 COLUMNS = ("name", "host", "port", "tls", "acknowledges", "waits", "on_failure", "waiting", "paused")
 
 
@@ -88,9 +81,8 @@ def _add(options: argparse.Namespace) -> None:
 
 def _list(options: argparse.Namespace) -> None:
     org = organization(options)
-    with database() as pool, transaction(pool, org) as connection:
-        found, depths = destinations(connection, org), waiting(connection, org)
-    rows = [_facts(org, one, depths, _paused()) for one in found] if found else []
+    with database() as pool, redis() as client:
+        rows = [asdict(one) for one in destinations.destinations(pool, client, org)]
     if not options.json:
         rows = [{**row, "acknowledges": ", ".join(row["acknowledges"])} for row in rows]
         rows = [{name: row[name] for name in COLUMNS} for row in rows]
@@ -99,9 +91,8 @@ def _list(options: argparse.Namespace) -> None:
 
 def _show(options: argparse.Namespace) -> None:
     org = organization(options)
-    with database() as pool, transaction(pool, org) as connection:
-        found, depths = destination(connection, org, options.name), waiting(connection, org)
-    facts = _facts(org, found, depths, _paused())
+    with database() as pool, redis() as client:
+        facts = asdict(destinations.destination(pool, client, org, options.name))
     if options.json:
         show([facts], as_json=True, empty="")
     else:
@@ -110,40 +101,23 @@ def _show(options: argparse.Namespace) -> None:
 
 def _remove(options: argparse.Namespace) -> None:
     org = organization(options)
-    with database() as pool, transaction(pool, org) as connection:
-        remove_destination(connection, org, options.name, datetime.now(UTC), discard=options.discard)
+    with database() as pool, redis() as client:
+        destinations.remove(pool, client, org, options.name, datetime.now(UTC), discard=options.discard)
     print(f"{options.name} is forgotten")
 
 
 def _pause(options: argparse.Namespace) -> None:
-    org, lane = _lane_of(options)
-    with redis() as client:
-        paused = acts.pause(client, org, lane)
+    org = organization(options)
+    with database() as pool, redis() as client:
+        paused = destinations.pause(pool, client, org, options.name)
     print(f"{options.name} {'is' if paused else 'was already'} paused")
 
 
 def _resume(options: argparse.Namespace) -> None:
-    org, lane = _lane_of(options)
-    with redis() as client:
-        resumed = acts.resume(client, org, lane)
-    print(f"{options.name} {'is sent to again' if resumed else 'was not paused'}")
-
-
-def _lane_of(options: argparse.Namespace) -> tuple[str, str]:
-    """The organization, and the lane of the destination that is named. Raises UnknownDestination."""
     org = organization(options)
-    with database() as pool, transaction(pool, org) as connection:
-        return org, outbound_lane(org, destination(connection, org, options.name).name)
-
-
-def _paused() -> set[str]:
-    with redis() as client:
-        return {lane.lane for lane in lanes(client, [OUTBOUND]) if lane.state == "paused"}
-
-
-def _facts(org: str, one: Destination, depths: dict[str, int], paused: set[str]) -> dict[str, Any]:
-    lane = outbound_lane(org, one.name)
-    return {**asdict(one), "waiting": depths.get(one.name, 0), "paused": lane in paused}
+    with database() as pool, redis() as client:
+        resumed = destinations.resume(pool, client, org, options.name)
+    print(f"{options.name} {'is sent to again' if resumed else 'was not paused'}")
 
 
 def _name(text: str) -> str:
@@ -159,6 +133,6 @@ def _sender(text: str) -> str:
 
 
 def _seconds(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= 3600:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 to 3600 seconds")
+    if not text.isdecimal() or not 0 < int(text) <= LONGEST_ANSWER_WITHIN:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 to {LONGEST_ANSWER_WITHIN} seconds")
     return int(text)
