@@ -9,7 +9,7 @@ import pytest
 
 from libs.hl7v2.message import Message, Segment, Value, parse
 from libs.mapping.inbound.mapper import MappingConfig, map_message
-from libs.mapping.tests.messages import PID, event, mapped, segment
+from libs.mapping.tests.messages import MSH, PID, event, mapped, segment
 
 # The segments that have maps, in messages that map them.
 MESSAGES = {
@@ -215,3 +215,25 @@ def test_a_component_that_no_mapping_reads_is_listed(line: str, unused: list[str
     report = mapped(*event("A04", line)).report
 
     assert [str(position) for position in report.unused_components] == unused
+
+
+@pytest.mark.parametrize(
+    ("owners", "unused"),
+    [
+        pytest.param([], ["ORC[2]-22", "ORC[2]-23", "ORC[2]-24", "OBX[4]-24"], id="nobody is named"),
+        pytest.param([12, 21, 23], [], id="whose they are is named"),
+    ],
+)
+def test_the_address_of_nobody_is_no_field_that_was_used(owners: list[int], unused: list[str]) -> None:
+    named = {12: "7^Berger", 21: "Clinic^L^1", 23: "Laboratory^L^2"}
+    orc = {1: "RE", 3: "F1^LAB", 22: "1 Street^^Graz", 23: "^PRN^PH^^43^316^1", 24: "2 Street^^Graz"}
+    obx = {1: "1", 2: "NM", 3: "2^Test^L", 5: "1", 11: "F", 24: "3 Street^^Graz"}
+    found = mapped(
+        MSH.format(kind="ORU^R01", control="R-1"),
+        PID,
+        segment("ORC", {field: named[field] for field in owners if field != 23} | orc),
+        segment("OBR", {1: "1", 3: "F1^LAB", 4: "1^Panel^L", 25: "F"}),
+        segment("OBX", {field: named[field] for field in owners if field == 23} | obx),
+    )
+
+    assert [str(one) for one in found.report.unused_fields] == unused

@@ -32,8 +32,10 @@ from libs.mapping.inbound.structure import Result
 from libs.terminology.concept_map import concept_map
 
 FIELDS = frozenset(
-    {1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 14, 15, 16, 17, 18, 19, 20, 21, 23, 24, 25, 29, 30, 31, 32, 33}
+    {1, 2, 3, 4, 5, 6, 7, 8, 10, 11, 14, 15, 16, 17, 18, 19, 20, 21, 23, 25, 29, 30, 31, 32, 33}
 )
+
+_ADDRESS = frozenset({24})  # of OBX-23: without it nobody knows whose it is
 
 STATUS = concept_map("0085", "ObservationResultStatusCodesInterpretation")
 INTERPRETATION = concept_map("0078", "InterpretationCodes")
@@ -231,7 +233,10 @@ def _category(obx: Segment, setting: Setting) -> list[Element]:
 
 def _performers(obx: Segment, context: Context) -> list[Reference]:
     found = practitioners(context, obx, 16) if obx.raw(16) else []
-    laboratory = organization(context, obx, 23, address=addresses(context, obx, 24)) if obx.raw(23) else None
+    laboratory = None
+    if obx.raw(23):
+        context.use(obx, _ADDRESS)
+        laboratory = organization(context, obx, 23, address=addresses(context, obx, 24))
     director = practitioner_of(context, obx.first(25), obx, 25) if obx.raw(25) else None
     if director is not None:
         found.append(role_in(context, director, _MEDICAL_DIRECTOR, laboratory))

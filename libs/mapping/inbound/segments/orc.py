@@ -25,7 +25,9 @@ from libs.mapping.inbound.segments.order_event import business_event, event, gro
 from libs.mapping.inbound.structure import Order
 from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset({1, 2, 3, 4, 5, 7, 8, 9, 12, 14, 16, 21, 22, 23, 24, 28, 29, 33, 38})
+FIELDS = frozenset({1, 2, 3, 4, 5, 7, 8, 9, 12, 14, 16, 21, 28, 29, 33, 38})
+FACILITY = frozenset({22, 23})  # of ORC-21: without it nobody knows whose they are
+_ADDRESS = frozenset({24})  # of the person who ordered
 OBR_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 11, 13, 16, 17, 27, 28, 29, 31, 46, 47, 53, 54})
 
 CONTROL = concept_map("0119", "OrderControlCode[ServiceRequest.status]")
@@ -122,6 +124,8 @@ def requested_by(orc: Segment | None, obr: Segment | None, context: Context) -> 
     """The person who ordered: ORC-12, else OBR-16; ORC-24 is their address."""
     stated = ((segment, field) for segment, field in ((orc, 12), (obr, 16)) if segment and segment.raw(field))
     for segment, field in stated:
+        if orc is not None:
+            context.use(orc, _ADDRESS)
         contact = element(address=addresses(context, orc, 24)) if orc is not None else {}
         return practitioner_of(context, segment.first(field), segment, field, contact or None)
     return None
@@ -131,6 +135,7 @@ def requester(orc: Segment | None, person: Reference | None, context: Context) -
     """Who ordered, for the facility of ORC-21 if it is stated."""
     if orc is None or not orc.raw(21):
         return person
+    context.use(orc, FACILITY)
     more = element(address=addresses(context, orc, 22), telecom=telecoms(context, orc, 23))
     facility = organization(context, orc, 21, **more)
     return person if facility is None else role_in(context, person, None, facility)

@@ -22,7 +22,8 @@ from libs.mapping.inbound.element import Element, absent, concept, element, reso
 from libs.mapping.inbound.structure import Order
 from libs.terminology.concept_map import concept_map
 
-FIELDS = frozenset({10, 11, 12, 17, 18, 19, 21, 22, 23})
+FIELDS = frozenset({10, 11, 12, 17, 18, 19, 21})
+_FACILITY = frozenset({22, 23})  # of ORC-21
 CONFIDENTIALITY = concept_map("0177", "ConfidentialityCode")
 ORDER_CONTROL = "http://terminology.hl7.org/CodeSystem/v2-0119"
 BUSINESS_EVENT = "http://hl7.org/fhir/StructureDefinition/businessEvent"
@@ -139,6 +140,7 @@ def _place(orc: Segment, context: Context) -> Reference | None:
     """ORC-21 to ORC-23 as the place where it was done."""
     if not orc.raw(21):
         return None
+    context.use(orc, _FACILITY)
     return location_of_xon(
         context, orc.first(21), address=addresses(context, orc, 22)[:1], telecom=telecoms(context, orc, 23)
     )
