@@ -13,7 +13,6 @@ _REST = re.compile(
     r"(?:(?P<base>https?://\S+)/)?(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9\-.]{1,64})"
     r"(?:/_history/(?P<version>[A-Za-z0-9\-.]{1,64}))?"
 )
-_CONDITIONAL = re.compile(r"(?P<type>[A-Z][A-Za-z]+)\?(?P<query>\S+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +35,3 @@ def parse_reference(text: str) -> Reference | None:
     if found is None or found["type"] not in types():
         return None
     return Reference(found["type"], found["id"], found["base"], found["version"])
-
-
-def parse_conditional(text: str) -> tuple[str, str] | None:
-    """(type, query) of a conditional reference `Type?query`; None for anything else."""
-    found = _CONDITIONAL.fullmatch(text)
-    return (found["type"], found["query"]) if found and found["type"] in types() else None

@@ -46,10 +46,6 @@ class LaneWriter(Generic[T]):
         if not self._under_way:
             self._write()
 
-    @property
-    def is_idle(self) -> bool:
-        return not self._under_way
-
     def _write(self) -> None:
         count = self._batch_size()
         messages, self._messages = self._messages[:count], self._messages[count:]

@@ -1,6 +1,6 @@
 import pytest
 
-from libs.fhir.reference import Reference, parse_conditional, parse_reference
+from libs.fhir.reference import Reference, parse_reference
 
 
 @pytest.mark.parametrize(
@@ -24,16 +24,3 @@ def test_a_reference_is_taken_apart_only_when_it_names_a_type_of_r4(
     text: str, reference: Reference | None
 ) -> None:
     assert parse_reference(text) == reference
-
-
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("Patient?identifier=urn:mrn|7", ("Patient", "identifier=urn:mrn|7")),
-        ("Patient?", None),
-        ("Wizard?identifier=7", None),
-        ("Patient/1", None),
-    ],
-)
-def test_a_conditional_reference_is_a_type_and_a_query(text: str, parts: tuple[str, str] | None) -> None:
-    assert parse_conditional(text) == parts

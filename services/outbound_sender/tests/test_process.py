@@ -106,7 +106,9 @@ def test_deliveries_arrive_in_order_over_one_connection_and_are_counted(installa
     assert receiver.connections == 1
     _, metrics = get(installation.port, "/metrics")
     assert b'hl7_messages_sent_total{message_type="ACK",org_id="default"} 200.0' in metrics
-    assert b'queue_depth{queue_name="hl7.outbound"} 0.0' in metrics
+    assert b'queue_processing_rate_total{queue_name="hl7.outbound",status="settled"} 200.0' in metrics
+    for gauge in (b"queue_depth", b"lane_oldest_message_seconds", b"dead_letters"):
+        assert gauge + b'{queue_name="hl7.outbound"} 0.0' in metrics
 
 
 @pytest.mark.usefixtures("process")

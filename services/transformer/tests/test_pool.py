@@ -60,7 +60,10 @@ def test_messages_on_a_lane_become_fhir_and_are_counted(
     status, body = get(transformer.port, "/metrics")
     assert status == 200
     assert b'hl7_processing_duration_seconds_count{message_type="ADT^A01"} 100.0' in body
-    assert b'queue_depth{queue_name="hl7.inbound:3"} 0.0' in body
+    assert b'queue_processing_rate_total{queue_name="hl7.inbound:3",status="settled"} 100.0' in body
+    for gauge in (b"queue_depth", b"lane_oldest_message_seconds", b"dead_letters"):
+        assert gauge + b'{queue_name="hl7.inbound:3"} 0.0' in body
+    assert b"repointings 0.0" in body
 
 
 def test_a_worker_that_is_killed_is_replaced(transformer: Transformer) -> None:
