@@ -55,13 +55,13 @@ def service_environment(
 ) -> dict[str, str]:
     """The environment of a service: ours, with every address spelt out."""
     certificate, key = settings.mllps_certificate, settings.mllps_key
-    if not certificate or not key:
+    if not certificate and not key:
         certificate, key = self_signed(home)
+    tls = {"EHR_MLLPS_CERTIFICATE": certificate, "EHR_MLLPS_KEY": key}  # of one alone the gateway complains
     return {
         **os.environ,
         **{name: str(port) for name, port in settings.ports().items()},
-        "EHR_MLLPS_CERTIFICATE": str(certificate),
-        "EHR_MLLPS_KEY": str(key),
+        **{name: str(file) for name, file in tls.items() if file},
         "EHR_DATABASE_URL": database_url,
         "EHR_REDIS_URL": redis_url,
     }

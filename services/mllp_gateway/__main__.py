@@ -11,7 +11,7 @@ from libs.settings import load
 from services.mllp_gateway.failures import report_failures
 from services.mllp_gateway.journal import Journal
 from services.mllp_gateway.limits import Limits
-from services.mllp_gateway.listeners import BadListenersFile, http_listener, read_listeners
+from services.mllp_gateway.listeners import BadListeners, http_listener, read_listeners
 from services.mllp_gateway.ports import CannotListen, raise_descriptor_limit
 from services.mllp_gateway.receiver import Receiver
 from services.mllp_gateway.senders import BadSendersFile, SendersFile
@@ -44,7 +44,7 @@ def main() -> None:
         )
         token = settings.hl7_http_token.get_secret_value() if settings.hl7_http_token else None
         gateway.start(read_listeners(settings), http_listener(settings), token)
-    except (BadSendersFile, BadListenersFile, BadCertificate, BadRedisUrl, CannotListen) as error:
+    except (BadSendersFile, BadListeners, BadCertificate, BadRedisUrl, CannotListen) as error:
         raise SystemExit(f"{SERVICE}: {error}") from None
 
     def stop(*_: object) -> None:

@@ -34,8 +34,8 @@ from services.mllp_gateway.settings import Settings
 Organization = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 
 
-class BadListenersFile(Exception):
-    """The file of listeners cannot be used; the text is one line that says why."""
+class BadListeners(Exception):
+    """The ports cannot be as they are described; the text is one line that says why."""
 
 
 class Tls(BaseModel):
@@ -72,10 +72,13 @@ class Listener(BaseModel):
 
 
 def read_listeners(settings: Settings) -> list[Listener]:
-    """The ports to open. Raises BadListenersFile."""
+    """The ports to open. Raises BadListeners."""
     common = _common(settings)
     listeners = [Listener(name="mllp", port=settings.mllp_port, **common)]
-    if settings.mllps_certificate and settings.mllps_key:
+    if settings.mllps_certificate or settings.mllps_key or settings.mllps_client_authority:
+        # A part of them alone would leave the port closed, to an operator who believes it open and secured.
+        if not (settings.mllps_certificate and settings.mllps_key):
+            raise BadListeners("the TLS port needs both EHR_MLLPS_CERTIFICATE and EHR_MLLPS_KEY")
         tls = Tls(
             certificate=settings.mllps_certificate,
             key=settings.mllps_key,
@@ -86,7 +89,7 @@ def read_listeners(settings: Settings) -> list[Listener]:
         listeners += _read_file(settings.listeners_file, common)
     names = [listener.name for listener in listeners]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise BadListenersFile(f"{settings.listeners_file}: two listeners are called {twice[0]}")
+        raise BadListeners(f"{settings.listeners_file}: two listeners are called {twice[0]}")
     return listeners
 
 
@@ -107,9 +110,9 @@ def _read_file(file: Path, common: Mapping[str, Any]) -> list[Listener]:
     try:
         content = tomllib.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise BadListenersFile(f"{file}: {error}") from error
+        raise BadListeners(f"{file}: {error}") from error
     if unknown := sorted(content.keys() - {"listener"}):
-        raise BadListenersFile(f"{file}: {unknown[0]} is not [[listener]]")
+        raise BadListeners(f"{file}: {unknown[0]} is not [[listener]]")
     listeners = []
     for number, table in enumerate(content.get("listener", []), 1):
         try:
@@ -117,5 +120,5 @@ def _read_file(file: Path, common: Mapping[str, Any]) -> list[Listener]:
         except ValidationError as error:
             problem = error.errors()[0]
             field = ".".join(str(part) for part in problem["loc"])
-            raise BadListenersFile(f"{file}: listener {number}: {field}: {problem['msg']}") from error
+            raise BadListeners(f"{file}: listener {number}: {field}: {problem['msg']}") from error
     return listeners

@@ -9,6 +9,7 @@ from libs.lanes.worker import run_worker
 from libs.settings import load
 from libs.store.gauges import Gauges
 from services.outbound_sender import jobs, outbox
+from services.outbound_sender.client import NoCertificates
 from services.outbound_sender.runtime import build
 from services.outbound_sender.settings import Settings
 
@@ -19,13 +20,17 @@ def main() -> None:
     settings = load(Settings)
     log.configure("outbound-sender", settings.log_level)
     redis_url, database_url = settings.redis_url.get_secret_value(), settings.database_url.get_secret_value()
+    runtime = build(settings)
+    try:
+        runtime.client.check_files()
+    except NoCertificates as error:
+        sys.exit(f"outbound-sender: {error}")
     gauges = Gauges(redis_url, database_url, [OUTBOUND])
     try:
         health.serve(settings.bind, settings.outbound_sender_port, gauges.checks(), gauges.refresh)
     except OSError as error:
         where = f"{settings.bind}:{settings.outbound_sender_port}"
         sys.exit(f"cannot listen on {where}: {error.strerror}; EHR_OUTBOUND_SENDER_PORT moves it")
-    runtime = build(settings)
     jobs.RUNTIME.set(runtime)
     kept = (runtime.redis, runtime.pool, runtime.client, runtime.stop)
     threading.Thread(target=outbox.keep, args=kept, name="outbox", daemon=True).start()

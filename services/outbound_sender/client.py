@@ -70,6 +70,11 @@ class Client:
             raise
         self._open[key] = line
 
+    def check_files(self) -> None:
+        """Raises NoCertificates, when those for TLS are set and cannot be used."""
+        if any(self._files):
+            self._context()
+
     def close_idle(self, unused: float = IDLE) -> None:
         """Close what was not used for so many seconds; its destination may have been removed or changed."""
         for key, line in list(self._open.items()):
@@ -83,6 +88,8 @@ class Client:
     def _context(self) -> ssl.SSLContext:
         """Read anew for each connection, so that renewed certificates count."""
         authority, certificate, key = self._files
+        if key and not certificate:
+            raise NoCertificates("EHR_OUTBOUND_KEY is set without EHR_OUTBOUND_CERTIFICATE")
         try:
             context = ssl.create_default_context(cafile=authority)
             if certificate:

@@ -134,6 +134,12 @@ class _Line:
             return cls(*await asyncio.open_connection(receiver.host, receiver.port, ssl=receiver.tls))
         except ssl.SSLError as error:
             raise CommandError(f"no TLS with {receiver.host}:{receiver.port}: {error.reason}") from None
+        except ConnectionResetError:
+            if receiver.tls is None:
+                raise CommandError(f"{receiver.host}:{receiver.port} hung up") from None
+            raise CommandError(
+                f"no TLS with {receiver.host}:{receiver.port}: it hung up; is that its TLS port?"
+            ) from None
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
             raise CommandError(

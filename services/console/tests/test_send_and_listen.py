@@ -4,6 +4,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,6 +98,17 @@ def test_a_receiver_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> Non
     assert run.code == 1
     assert run.err.startswith(f"ehrconnect: 127.0.0.1:{port} cannot be reached: ")
     assert run.err.count("\n") == 1
+
+
+def test_a_port_that_hangs_up_on_tls_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "one.hl7").write_bytes(adt())
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        port = plain.getsockname()[1]
+        threading.Thread(target=lambda: plain.accept()[0].close(), daemon=True).start()
+
+        run = ehrconnect("send", tmp_path / "one.hl7", "--to", f"127.0.0.1:{port}", "--tls")
+
+    assert run == Run(1, "", f"ehrconnect: no TLS with 127.0.0.1:{port}: it hung up; is that its TLS port?\n")
 
 
 def test_an_address_without_a_port_is_a_usage_error(tmp_path: Path) -> None:

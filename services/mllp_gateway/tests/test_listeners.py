@@ -345,3 +345,12 @@ def test_a_new_gateway_takes_the_ports_over(tmp_path: Path, redis_url: str) -> N
             new.process.send_signal(signal.SIGKILL)
             new.process.wait()
     assert stored_bodies(redis_url) == [adt("1")]
+
+
+@pytest.mark.parametrize("given", ["mllps_certificate", "mllps_key", "mllps_client_authority"])
+def test_a_gateway_does_not_start_with_a_part_of_what_its_tls_port_needs(tmp_path: Path, given: str) -> None:
+    gateway = GatewayProcess(tmp_path, "redis://127.0.0.1:1", **{given: tmp_path / "x.pem"})
+
+    assert gateway.process.wait(10) == 1
+    said = "mllp-gateway: the TLS port needs both EHR_MLLPS_CERTIFICATE and EHR_MLLPS_KEY\n"
+    assert gateway._log.read_text() == said

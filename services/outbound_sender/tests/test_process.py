@@ -230,3 +230,24 @@ def _attempts(installation: Installation) -> int:
     with psycopg.connect(installation.postgres_url) as connection:
         [(attempts,)] = connection.execute("SELECT max(attempts) FROM delivery").fetchall()
         return int(attempts)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("EHR_OUTBOUND_AUTHORITY", "EHR_OUTBOUND_AUTHORITY, _CERTIFICATE or _KEY cannot be used: "),
+        ("EHR_OUTBOUND_CERTIFICATE", "EHR_OUTBOUND_AUTHORITY, _CERTIFICATE or _KEY cannot be used: "),
+        ("EHR_OUTBOUND_KEY", "EHR_OUTBOUND_KEY is set without EHR_OUTBOUND_CERTIFICATE"),
+    ],
+)
+def test_it_does_not_start_with_files_for_tls_that_cannot_be_used(name: str, said: str) -> None:
+    nowhere = Installation("postgresql://127.0.0.1:1/none", "redis://127.0.0.1:1")
+    environment = {**nowhere.environment, name: "/nowhere.pem"}
+
+    ended = subprocess.run(
+        nowhere.command, env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"outbound-sender: {said}")
+    assert ended.stderr.count("\n") == 1
