@@ -104,7 +104,7 @@ def test_a_port_that_hangs_up_on_tls_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "one.hl7").write_bytes(adt())
     with socket.create_server(("127.0.0.1", 0)) as plain:
         port = plain.getsockname()[1]
-        threading.Thread(target=lambda: plain.accept()[0].close(), daemon=True).start()
+        threading.Thread(target=_hang_up, args=(plain,), daemon=True).start()
 
         run = ehrconnect("send", tmp_path / "one.hl7", "--to", f"127.0.0.1:{port}", "--tls")
 
@@ -123,3 +123,8 @@ def _port(listener: "subprocess.Popen[str]") -> int:
     found = re.match(r"listening on 127\.0\.0\.1:(\d+);", listener.stdout.readline())
     assert found
     return int(found[1])
+
+
+def _hang_up(listening: socket.socket) -> None:
+    connection, _ = listening.accept()
+    connection.close()
