@@ -1,8 +1,7 @@
 """What a message or a client asks to be stored, entry by entry, and its form as a FHIR transaction Bundle."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 # Extensions of Bundle.entry that say what FHIR's PUT cannot: an HL7 v2 update is partial.
 MERGE = "urn:ehrconnect:fhir:entry-merge"
@@ -13,8 +12,7 @@ OTHERWISE = "urn:ehrconnect:fhir:entry-otherwise"
 MOVED = "urn:ehrconnect:fhir:entry-moved"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One resource to write, and how.
 
     What `remove` names is an element ("birthDate"), the part of a list that one field makes

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from libs.fhir.bundle import Entry
@@ -30,8 +30,7 @@ from libs.store.request import Request, fingerprint, resolved
 Outcome = Literal["created", "updated", "unchanged"]
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What became of an entry."""
 
     type: str
@@ -210,7 +209,11 @@ class Batch:
         return state
 
     def _at(self, kind: str, resource_id: str) -> State:
-        return self._states.setdefault((kind, resource_id), State(kind, resource_id))
+        place = (kind, resource_id)
+        state = self._states.get(place)
+        if state is None:
+            state = self._states[place] = State(kind, resource_id)
+        return state
 
     def _free_id(self, kind: str, full_url: str) -> str:
         stated = id_in(full_url)

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from psycopg import Connection
@@ -23,8 +22,7 @@ class NotWritable(Permanent):
     """An entry that asks for what cannot be done, whoever asks again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """What an entry is to be written to. With neither id nor identifier: a new resource."""
 
     type: str

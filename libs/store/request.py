@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 from libs.fhir.bundle import Entry
 from libs.fhir.json import dumps
@@ -15,8 +15,7 @@ _REFERENCE = re.compile(rb'"reference":"(urn:uuid:[^"\\]+|[A-Z][A-Za-z]+\?[^"\\]
 _URL = re.compile(rb'"url":"(urn:uuid:[^"\\]+)"')
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """An entry, read once."""
 
     entry: Entry

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from libs.fhir.bundle import Entry
 from libs.fhir.claims import checked
@@ -30,5 +29,5 @@ def claiming(entries: Sequence[Entry], guides: tuple[str, ...]) -> tuple[list[En
             counts = account.setdefault(profile.rpartition("/")[2], Profiled())
             counts.claimed += not issues
             counts.lacking.update({_INDEX.sub("", issue.expression) for issue in issues})
-        claimed.append(replace(entry, resource=resource, claim=guides))
+        claimed.append(entry._replace(resource=resource, claim=guides))
     return claimed, account

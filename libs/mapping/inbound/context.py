@@ -1,7 +1,7 @@
 """What the mapping of one message knows and collects."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -192,13 +192,13 @@ class Context:
         """State that a resource of this message that was only to be created is to be updated."""
         entry = self._entries[reference["reference"]]
         url = f"{entry.resource['resourceType']}?{entry.if_none_exist}"
-        updated = replace(entry, method="PUT", url=url, if_none_exist=None, merge=True)
+        updated = entry._replace(method="PUT", url=url, if_none_exist=None, merge=True)
         self._entries[entry.full_url] = updated
 
     def remove(self, reference: Reference, *elements: str) -> None:
         """State that the message deletes these elements of a resource of it."""
         entry = self._entries[reference["reference"]]
-        self._entries[entry.full_url] = replace(entry, remove=(*entry.remove, *elements))
+        self._entries[entry.full_url] = entry._replace(remove=(*entry.remove, *elements))
 
     def _add(self, entry: Entry) -> Reference:
         known = self._entries.get(entry.full_url)

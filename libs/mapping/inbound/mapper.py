@@ -112,7 +112,7 @@ def map_message(message: Message, config: MappingConfig) -> Mapped:
     entries = _with_subjects_kept(context)
     if has_control_characters(message):
         context.warn(message.header, None, "control characters, which no text in FHIR may hold, are marked")
-        entries = [replace(entry, resource=marked_control_characters(entry.resource)) for entry in entries]
+        entries = [entry._replace(resource=marked_control_characters(entry.resource)) for entry in entries]
     kind = f"{context.type}^{context.event}" if context.event else context.type
     report = context.report()
     if config.profiles:
@@ -147,7 +147,7 @@ def _with_subjects_kept(context: Context) -> list[Entry]:
     if context.nobody is None:
         return context.entries()
     return [
-        replace(entry, keep=(*entry.keep, name))
+        entry._replace(keep=(*entry.keep, name))
         if (name := next((one for one in _ABOUT if entry.resource.get(one) == context.nobody), None))
         else entry
         for entry in context.entries()

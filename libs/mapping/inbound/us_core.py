@@ -8,7 +8,6 @@ Source: US Core 6.1.0, the profiles, and "General Requirements", Missing Data.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -72,7 +71,7 @@ def with_absent(entry: Entry, found: Mapping[str, list[Issue]]) -> Entry:
         lacking = [_ABSENT.get(issue.expression) for issue in issues if issue.code == "required"]
         if lacking and len(lacking) == len(issues) and all(lacking) and _is_whole(entry):
             added = {name: value for one in lacking if one for name, value in [one]}
-            return replace(entry, resource={**entry.resource, **added}, keep=(*entry.keep, *added))
+            return entry._replace(resource={**entry.resource, **added}, keep=(*entry.keep, *added))
     return entry
 
 
@@ -87,17 +86,17 @@ def _said(entry: Entry, by_url: Mapping[str, Element], *, is_result: bool) -> En
         case "DiagnosticReport" if _is_laboratory(resource, by_url):
             return _categorized(entry, _LAB)
         case "Observation":
-            whole = replace(entry, resource=_with_reason(resource))
+            whole = entry._replace(resource=_with_reason(resource))
             if _is_vital_sign(resource):
                 return _categorized(whole, _VITAL_SIGN)
             return _categorized(whole, _LABORATORY) if is_result else whole
         case "Provenance":
-            return replace(entry, resource=_on_behalf(resource, by_url))
+            return entry._replace(resource=_on_behalf(resource, by_url))
         case "DocumentReference":
             typed = {"type": _document_type(resource["type"])} if "type" in resource else {}
-            return _categorized(replace(entry, resource={**resource, **typed}), _NOTE)
+            return _categorized(entry._replace(resource={**resource, **typed}), _NOTE)
         case "Encounter" if "type" in resource:  # which is unknown no longer
-            return replace(entry, remove=(*entry.remove, "type:unknown"))
+            return entry._replace(remove=(*entry.remove, "type:unknown"))
     return entry
 
 
@@ -108,7 +107,7 @@ def _categorized(entry: Entry, category: Element) -> Entry:
         return entry
     kept = () if stated else ("category",)
     resource = {**entry.resource, "category": [*stated, category]}
-    return replace(entry, resource=resource, keep=(*entry.keep, *kept))
+    return entry._replace(resource=resource, keep=(*entry.keep, *kept))
 
 
 def _keys(concept: Element) -> list[tuple[Any, Any]]:

@@ -1,6 +1,5 @@
 """A resource claims the profiles that it conforms to as it is stored, whatever the message stated of it."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -110,11 +109,11 @@ def test_an_unknown_name_does_not_stand_beside_a_known_one(pool: Pool) -> None:
     absent = {"extension": [{"url": "urn:a", "valueCode": "unknown"}]}
     one = Entry(unnamed, "urn:uuid:1", "PUT", "Organization?identifier=s|1", merge=True)
 
-    write(pool, replace(one, resource=unnamed | {"name": "North"}))
-    write(pool, replace(one, resource=unnamed | {"_name": absent}, keep=("_name",)))
+    write(pool, one._replace(resource=unnamed | {"name": "North"}))
+    write(pool, one._replace(resource=unnamed | {"_name": absent}, keep=("_name",)))
     assert "_name" not in stored(pool, "Organization")
 
-    write(pool, replace(one, resource=unnamed | {"name": "North Clinic"}))
+    write(pool, one._replace(resource=unnamed | {"name": "North Clinic"}))
     assert stored(pool, "Organization")["name"] == "North Clinic"
 
 
@@ -143,7 +142,7 @@ def test_what_messages_are_transformed_to_again_claims_what_it_then_conforms_to(
 def test_what_somebody_else_has_said_counts_for_the_claims_of_a_transformation(pool: Pool) -> None:
     before, after = [patient(GUIDE, NAMED)], [patient(US, {"name": NAMED["name"]})]
     write(pool, *before[0])
-    write(pool, *[replace(one, resource=one.resource | {"gender": "other"}) for one in before[0]])
+    write(pool, *[one._replace(resource=one.resource | {"gender": "other"}) for one in before[0]])
 
     assert amend(pool, before, after) == 1
     assert (stored(pool, "Patient")["gender"], claimed(pool)) == ("other", ["patient"])
@@ -152,7 +151,7 @@ def test_what_somebody_else_has_said_counts_for_the_claims_of_a_transformation(p
 def test_claims_go_with_the_layer_that_asked_for_them(pool: Pool) -> None:
     before = patient(US, NAMED)
     claiming = before[0].resource | {"meta": {"profile": [US_CORE + "patient"]}}
-    before = [replace(before[0], resource=claiming)]
+    before = [before[0]._replace(resource=claiming)]
     write(pool, *before)
 
     assert amend(pool, [before], [patient(GUIDE, NAMED)]) == 0

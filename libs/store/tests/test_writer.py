@@ -1,6 +1,5 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Literal
@@ -87,7 +86,7 @@ def test_what_a_message_says_again_makes_no_new_version(pool: Pool) -> None:
 
 def test_a_partial_update_leaves_what_it_does_not_mention(pool: Pool) -> None:
     first = by_identifier("Patient", "1", gender="female", birthDate="1970-01-31", telecom=[{"value": "1"}])
-    second = replace(by_identifier("Patient", "1", gender="other"), remove=("birthDate",))
+    second = by_identifier("Patient", "1", gender="other")._replace(remove=("birthDate",))
 
     apply(pool, [first])
     [[written]] = apply(pool, [second])
@@ -102,7 +101,7 @@ def test_a_partial_update_leaves_what_it_does_not_mention(pool: Pool) -> None:
 
 
 def test_an_element_to_keep_is_only_for_a_new_resource(pool: Pool) -> None:
-    entry = replace(by_identifier("Encounter", "1", status="unknown"), keep=("status",))
+    entry = by_identifier("Encounter", "1", status="unknown")._replace(keep=("status",))
 
     apply(pool, [entry], [by_identifier("Encounter", "1", status="finished")])
     [[written]] = apply(pool, [entry])
@@ -141,10 +140,10 @@ def test_references_end_up_as_type_and_id(pool: Pool) -> None:
         by_identifier("Encounter", "e", subject={"reference": "Patient?identifier=s|nobody"}),
         by_identifier("Encounter", "e", subject={"reference": "Patient?name=x"}),
         put("Patient", "not an id"),
-        replace(put("Patient", "p"), url="Observation/p"),
-        replace(put("Patient", "p"), url="Patient?name=x"),
-        replace(put("Patient", "p"), url="Patient?identifier=x"),
-        replace(put("Patient", "p"), url="Patient"),
+        put("Patient", "p")._replace(url="Observation/p"),
+        put("Patient", "p")._replace(url="Patient?name=x"),
+        put("Patient", "p")._replace(url="Patient?identifier=x"),
+        put("Patient", "p")._replace(url="Patient"),
     ],
 )
 def test_an_entry_that_cannot_be_done_is_refused(pool: Pool, entry: Entry) -> None:
@@ -182,7 +181,7 @@ def test_an_identifier_that_is_given_up_can_be_taken_over(pool: Pool) -> None:
 def test_identifiers_of_any_length_and_content_can_be_looked_up(pool: Pool) -> None:
     value = "9\0 |&%" * 5000
     entry = by_identifier("Patient", value)
-    entry = replace(entry, url="Patient?identifier=s|" + "9%00%20%7C%26%25" * 5000)
+    entry = entry._replace(url="Patient?identifier=s|" + "9%00%20%7C%26%25" * 5000)
 
     outcomes = [apply(pool, [entry])[0][0].outcome for _ in range(2)]
 
