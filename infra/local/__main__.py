@@ -75,8 +75,7 @@ def run(settings: LocalSettings, home: Path, longest_pause: float, *, show: bool
         write(_summary(told, home))
         supervisor.watch(lambda pids: folder.write_env(home, {**told, "EHR_PIDS": pids}))
     finally:
-        for number in SIGNALS:  # a second Ctrl-C must not interrupt the stopping
-            signal.signal(number, signal.SIG_IGN)
+        _stop_once()
         folder.remove_env(home)
         supervisor.stop()
 
@@ -109,7 +108,18 @@ def _summary(told: Mapping[str, str], home: Path) -> str:
 
 
 def _stop(_: int, __: FrameType | None) -> NoReturn:
+    _stop_once()
     raise Stopped
+
+
+def _stop_once() -> None:
+    """A second signal must not interrupt the stopping: a group's comes to `make`, too, which passes it on."""
+    for number in SIGNALS:
+        signal.signal(number, _stopping)
+
+
+def _stopping(_: int, __: FrameType | None) -> None:
+    """It is stopping already."""
 
 
 def _one_line(error: Exception) -> str:
