@@ -46,6 +46,11 @@ class LaneWriter(Generic[T]):
         if not self._under_way:
             self._write()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether the outcome of everything that was appended is known."""
+        return not self._under_way
+
     def _write(self) -> None:
         count = self._batch_size()
         messages, self._messages = self._messages[:count], self._messages[count:]

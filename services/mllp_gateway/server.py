@@ -25,6 +25,7 @@ from services.mllp_gateway.turns import Turns
 CHECK_INTERVAL = 0.5  # seconds between two looks at frames that do not become whole
 REFRESH_INTERVAL = 5.0  # seconds between two looks at files that may have changed
 ARRIVAL = 0.1  # seconds, at the stop, for what the kernel has received to be read
+LOOK_AGAIN = 0.02  # seconds, at the stop
 STOP_WITHIN = 2.5  # seconds until the connections that are still open are ended
 
 log = get_logger(__name__)
@@ -86,8 +87,10 @@ class Gateway:
         for connection in list(self._connections):
             connection.leave()
         deadline = time.monotonic() + STOP_WITHIN
-        while self._connections and time.monotonic() < deadline:
-            yield task.deferLater(self._reactor, 0.02)
+        # What came over HTTP has no connection here, but is being stored as all of it is.
+        while (self._connections or not self._receiver.writer.is_idle) and time.monotonic() < deadline:
+            yield task.deferLater(self._reactor, LOOK_AGAIN)
+        yield task.deferLater(self._reactor, LOOK_AGAIN)  # for the last answers to leave
         if self._connections:
             log.warning("connections cut", number=len(self._connections))
         for connection in list(self._connections):

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,28 @@ def test_sigterm_ends_a_gateway_whose_redis_hangs(tmp_path: Path, durable_redis:
         gateway.process.send_signal(signal.SIGTERM)
 
         assert peer.answer() is None
+        assert gateway.process.wait(5) == 0
+
+
+def test_sigterm_lets_a_request_be_answered(tmp_path: Path, durable_redis: Redis) -> None:
+    body = adt("over-http")
+    head = f"POST /hl7 HTTP/1.0\r\nContent-Type: application/hl7-v2\r\nContent-Length: {len(body)}\r\n\r\n"
+    with (
+        running_gateway(tmp_path, durable_redis.url()) as gateway,
+        socket.create_connection(("127.0.0.1", gateway.http)) as request,
+    ):
+        os.kill(durable_redis.pid, signal.SIGSTOP)
+        request.sendall(head.encode() + body)
+        assert gateway.get("/health/live")[0] == 200  # asked later: so the request has arrived
+
+        gateway.process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            gateway.process.wait(0.7)
+        os.kill(durable_redis.pid, signal.SIGCONT)
+
+        answer = b"".join(iter(lambda: request.recv(65536), b""))
+        assert answer.split(maxsplit=2)[1] == b"200"
+        assert b"\rMSA|AA|over-http\r" in answer
         assert gateway.process.wait(5) == 0
 
 
