@@ -23,6 +23,7 @@ from libs.store.merged import (
     may_be_replaced,
     states_replacement,
     successor_in,
+    with_old_numbers,
     without_references_to_itself,
 )
 from libs.store.request import Request, fingerprint, resolved
@@ -241,6 +242,9 @@ class Batch:
             if replaced and not states_replacement(stated):
                 return self._written(state, "unchanged")  # the two are one already
         before = body_of(state) if existed else {}
+        number = request.target.identifier
+        if entry.merge and number and self.owners.get(number, state.id) != state.id:  # of one that was merged
+            stated = with_old_numbers(before, stated)
         body = _merged(before, stated, entry) if existed and entry.merge else stated
         if replaced or entry.moved:
             self._follow(state, before, body, moved=entry.moved, replaced=replaced)

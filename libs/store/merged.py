@@ -47,6 +47,21 @@ def without_references_to_itself(place: str, resource: Resource) -> Resource:
     return resource
 
 
+def with_old_numbers(stored: Resource, stated: Resource) -> Resource:
+    """What is said of one that was merged, for the survivor: the numbers that merging made old stay old."""
+    old = {_number(one) for one in stored.get("identifier", []) if one.get("use") == "old"}
+    numbers = stated.get("identifier", [])
+    if not old.intersection(map(_number, numbers)):
+        return stated
+    return stated | {
+        "identifier": [{"use": "old"} | one if _number(one) in old else one for one in numbers],
+    }
+
+
+def _number(identifier: Resource) -> tuple[object, object]:
+    return identifier.get("system"), identifier.get("value")
+
+
 def _points_to(place: str, reference: object) -> bool:
     return isinstance(reference, dict) and reference.get("reference") == place
 

@@ -58,6 +58,17 @@ def test_the_old_patient_stays_and_says_where_it_went(hospital: Hospital) -> Non
     assert [(one.get("use"), one["value"]) for one in left["identifier"]] == [(None, "1"), ("old", "2")]
 
 
+def test_a_number_that_a_merge_made_old_stays_old(hospital: Hospital) -> None:
+    admit(hospital, "1", "V1")
+    admit(hospital, "2", "V2")
+    hospital.send("ADT^A40", pid("1"), mrg("2"))
+
+    hospital.send("ORU^R01", *a_result("2", "V2", "O1"))
+
+    left = hospital.read("Patient", "1")
+    assert [(one.get("use"), one["value"]) for one in left["identifier"]] == [(None, "1"), ("old", "2")]
+
+
 def test_the_version_before_the_merge_is_kept(hospital: Hospital) -> None:
     admit(hospital, "1", "V1")
     admit(hospital, "2", "V2")
