@@ -124,6 +124,13 @@ def test_a_deleted_result_was_entered_in_error() -> None:
     assert observation({2: "NM", 5: "1", 31: "D"})["status"] == "entered-in-error"
 
 
+def test_a_reason_for_an_absent_value_beside_a_value_is_told_in_the_report() -> None:
+    found = report(segment("OBX", {1: "1", 2: "NM", 3: "W", 5: "1", 11: "F", 32: "NAV"}))
+
+    assert "dataAbsentReason" not in only(found, "Observation")
+    assert "OBX[4]-32" in {str(one.position) for one in found.report.warnings}
+
+
 def test_why_a_value_is_absent_is_as_stated() -> None:
     found = observation({2: "NM", 32: "NAV^not available^HL70nnn"})
 

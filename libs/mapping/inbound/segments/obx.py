@@ -217,8 +217,10 @@ def _alternate_code(code: str) -> list[Element]:
 
 def _absent_reason(obx: Segment, found: Element, value: Element, context: Context) -> Element | None:
     """Why there is no value: as stated (OBX-32), else of an observation that has none though it is done."""
-    if obx.raw(32) and (stated := codeable_concept(context, obx, 32)) and not value:
-        return stated
+    if obx.raw(32) and (stated := codeable_concept(context, obx, 32)):
+        if not value:
+            return stated
+        context.warn(obx, 32, "a reason why there is no value, beside a value, is left out")
     if obx.text(11).strip().upper() == "N" and not value:
         return concept(ABSENT_REASON, "not-asked", "Not Asked")
     if value or found.get("extension") or found["status"] not in _DONE:
