@@ -2,8 +2,9 @@
 
 An HL7 v2 message states some fields and is silent about the others. What it states replaces what is
 stored, and no more than that: of a list that several fields make, only their parts (see libs.fhir.parts),
-of a period or a hospitalization only the elements that are stated. Identifiers of other systems or values
-stay, and so do extensions of other kinds, links to other patients, and the other results of a report.
+of a period, a hospitalization or the context of a document only the elements that are stated. Identifiers of
+other systems or values stay, and so do extensions of other kinds, links to other patients, and the other
+results of a report.
 
 Source: FHIR R4 has no word for it; HL7 v2.9 chapter 2, "field deletion", and the v2-to-FHIR guide.
 """
@@ -29,8 +30,10 @@ _UNION_BY: dict[str, tuple[str, ...]] = {
 }
 # The part of a list that `remove` can name behind the element, where libs.fhir.parts does not tell it.
 _PART = {"identifier": "system", "extension": "url", "modifierExtension": "url"}
-_BY_PART = ("meta", "period", "hospitalization")
-_BY_PART_OF = (("DocumentReference", "context"),)  # elsewhere `context` is a reference
+_BY_PART = frozenset({"meta", "period", "hospitalization"})
+_OF_PARTS = frozenset({("DocumentReference", "context")})  # elsewhere `context` is a reference
+# Elements with several forms for which a message may have nothing but a placeholder.
+_CHOICES = ("effective", "occurrence", "medication")
 
 
 def merge(stored: Resource, stated: Resource, remove: Collection[str], keep: Collection[str]) -> Resource:
@@ -44,12 +47,21 @@ def merge(stored: Resource, stated: Resource, remove: Collection[str], keep: Col
     for name in remove:
         _remove(kind, merged, name, stated)
     for name, value in stated.items():
-        if name in keep and (name in stored or name.removeprefix("_") in stored):
+        if name in keep and _is_stored(name, stored):
             continue
         merged[name] = _merged(kind, name, merged[name], value) if name in merged else value
         if f"_{name}" in merged and f"_{name}" not in stated:
             del merged[f"_{name}"]  # it extended the value that is now replaced
     return merged
+
+
+def _is_stored(name: str, stored: Resource) -> bool:
+    """Whether the element is stored, in whichever of its forms."""
+    plain = name.removeprefix("_")
+    if name in stored or plain in stored:
+        return True
+    kind = next((kind for kind in _CHOICES if plain.startswith(kind)), None)
+    return kind is not None and any(one.removeprefix("_").startswith(kind) for one in stored)
 
 
 def amended(stored: Resource, before: Resource, after: Resource) -> tuple[Resource, bool]:
@@ -58,6 +70,7 @@ def amended(stored: Resource, before: Resource, after: Resource) -> tuple[Resour
     And whether something was left: what is neither as `before` nor as `after` has it, somebody else has said.
     """
     result, left = dict(stored), False
+    kind = after.get("resourceType", "")
     for name in [*before, *(name for name in after if name not in before)]:
         then, now, known = before.get(name), after.get(name), stored.get(name)
         if same(then, now) or same(known, now):
@@ -67,7 +80,7 @@ def amended(stored: Resource, before: Resource, after: Resource) -> tuple[Resour
         elif name in _UNION_BY and _all_are(list, known, then, now):
             value, more = _amended_items(known or [], then or [], now or [], _UNION_BY[name])
             left |= more
-        elif name in _BY_PART and _all_are(dict, known, then, now):
+        elif _is_by_part(kind, name) and _all_are(dict, known, then, now):
             value, more = amended(known or {}, then or {}, now or {})
             left |= more
         else:
@@ -130,10 +143,13 @@ def _merged(kind: str, name: str, stored: Any, stated: Any) -> Any:
             return _union(stored, stated, _UNION_BY[name])
         if has_parts(kind, name):
             return _by_part(stored, stated, lambda item: part_of(kind, name, item))
-    by_part = name in _BY_PART or (kind, name) in _BY_PART_OF
-    if by_part and isinstance(stored, dict) and isinstance(stated, dict):
+    if _is_by_part(kind, name) and isinstance(stored, dict) and isinstance(stated, dict):
         return {**stored, **stated}
     return stated
+
+
+def _is_by_part(kind: str, name: str) -> bool:
+    return name in _BY_PART or (kind, name) in _OF_PARTS
 
 
 def _by_part(stored: list[Any], stated: list[Any], part: Callable[[Any], str]) -> list[Any]:

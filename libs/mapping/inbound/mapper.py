@@ -21,6 +21,7 @@ from libs.mapping.inbound.messages.oru import oru
 from libs.mapping.inbound.messages.others import dft, mfn, nothing, ppr, ref, rsp
 from libs.mapping.inbound.messages.siu import siu
 from libs.mapping.inbound.messages.vxu import vxu
+from libs.mapping.inbound.placeholders import with_stored_kept
 from libs.mapping.inbound.report import Report
 from libs.mapping.inbound.ruled import apply
 from libs.mapping.inbound.segments import msh
@@ -109,7 +110,7 @@ def map_message(message: Message, config: MappingConfig) -> Mapped:
     ]
     header = msh.message_header(context, focus)
     msh.provenance(context, targets, header)
-    entries = _with_subjects_kept(context)
+    entries = with_stored_kept(_with_subjects_kept(context))
     if has_control_characters(message):
         context.warn(message.header, None, "control characters, which no text in FHIR may hold, are marked")
         entries = [entry._replace(resource=marked_control_characters(entry.resource)) for entry in entries]

@@ -208,7 +208,8 @@ def test_a_cancelled_discharge_has_no_end() -> None:
         e for e in mapped(*event("A13", PID, PV1)).entries if e.resource["resourceType"] == "Encounter"
     )
 
-    assert entry.remove == ("period:end",)
+    discharge = ("hospitalization:dischargeDisposition", "hospitalization:destination")
+    assert entry.remove == ("period:end", *discharge)
 
 
 def test_two_quotes_remove_what_is_stored_and_nothing_leaves_it() -> None:

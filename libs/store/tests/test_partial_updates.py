@@ -6,6 +6,7 @@ from libs.fhir.json import loads
 from libs.store.engine import Pool, transaction
 from libs.store.tests.sending import PID, admit, segment, send, stored
 
+TXA = {1: "1", 2: "DS^Summary", 4: "20260301", 12: "D1^NORTH"}
 OBR = {1: "1", 2: "P1^NORTH", 3: "L1^LAB", 4: "24323-8^Panel^LN", 25: "F"}
 
 
@@ -246,3 +247,49 @@ def test_an_episode_keeps_the_diagnoses_of_its_other_visits(pool: Pool) -> None:
     visit("V2", "J45.9")
 
     assert len(stored(pool, "EpisodeOfCare")["diagnosis"]) == 3
+
+
+def test_a_cancelled_discharge_led_nowhere(pool: Pool) -> None:
+    admit(pool, "A03", {}, {2: "I", 14: "7", 36: "01", 37: "SNF", 45: "20260305120000"})
+
+    admit(pool, "A13", {}, {2: "I"})
+
+    assert set(stored(pool, "Encounter")["hospitalization"]) == {"admitSource"}
+
+
+@pytest.mark.parametrize("event", ["A02", "A08", "A13"])
+def test_an_event_that_does_not_say_the_class_of_the_visit_leaves_it(pool: Pool, event: str) -> None:
+    admit(pool, "A01", {}, {2: "I"})
+
+    admit(pool, event, {}, {2: "", 3: "W4"})
+
+    assert stored(pool, "Encounter")["class"]["code"] == "IMP"
+    assert stored(pool, "Encounter")["status"] == "in-progress"
+
+
+@pytest.mark.parametrize("event", ["T03", "T11"])
+def test_a_status_of_a_document_takes_neither_its_content_nor_its_visit(pool: Pool, event: str) -> None:
+    visit = segment("PV1", {1: "1", 2: "I", 19: "V1^^^NORTH^VN"})
+    text = [segment("OBX", {1: "1", 2: "TX", 3: "^Text", 5: "All is well"})]
+    send(pool, "MDM^T02", segment("PID", PID), visit, segment("TXA", TXA | {17: "DI"}), *text)
+    before = stored(pool, "DocumentReference")
+
+    send(pool, f"MDM^{event}", segment("PID", PID), segment("TXA", TXA | {17: "AU"}))
+
+    after = stored(pool, "DocumentReference")
+    assert after["docStatus"] == "final"
+    assert after["content"] == before["content"]
+    assert after["context"] == before["context"]
+
+
+def test_a_placeholder_takes_no_other_form_of_what_is_stored(pool: Pool) -> None:
+    drug = [segment("RXO", {1: "D1^Drug^NDC"}), segment("RXR", {1: "PO"})]
+    order = segment("ORC", {1: "NW", 2: "P1^NORTH"})
+    send(pool, "OMP^O09", segment("PID", PID), order, *drug, segment("RXC", {1: "A", 2: "S1^Salt^NDC"}))
+    before = stored(pool, "MedicationRequest")
+
+    send(pool, "OMP^O09", segment("PID", PID), order, segment("RXO", {2: "5", 4: "mg"}))
+
+    after = stored(pool, "MedicationRequest")
+    assert after["medicationReference"] == before["medicationReference"]
+    assert "medicationCodeableConcept" not in after

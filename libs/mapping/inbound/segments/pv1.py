@@ -62,10 +62,10 @@ NULLS = {
     52: ("participant:PART",),
     54: ("episodeOfCare",),
 }
-# What an event ends, though no field of it says so: a cancelled discharge has no end, a cancelled transfer
-# has come from nowhere, and nothing is pending once it has happened or is cancelled.
+# What an event ends, though no field of it says so: a cancelled discharge has no end and led nowhere, a
+# cancelled transfer has come from nowhere, and nothing is pending once it has happened or is cancelled.
 _ENDED = {
-    "A13": ("period:end",),
+    "A13": ("period:end", "hospitalization:dischargeDisposition", "hospitalization:destination"),
     "A12": ("location:prior",),
     "A02": ("location:pending",),
     "A26": ("location:pending",),

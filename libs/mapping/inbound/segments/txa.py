@@ -98,10 +98,9 @@ def document(
         ),
     )
     by_itself, key = _identity(txa, 12, number, context, subject)
-    kept = () if content else ("content",)  # a message without content takes away none
     if not txa.raw(19) and context.event not in _BROUGHT | _CANCELLED:
         kept = (*kept, "status")
-    written = context.put(found, by_itself, *key, keep=kept)
+    written = context.put(found, by_itself, *key)
     _edited(txa, written, context)
     return written
 
