@@ -98,9 +98,8 @@ def document(
         ),
     )
     by_itself, key = _identity(txa, 12, number, context, subject)
-    if not txa.raw(19) and context.event not in _BROUGHT | _CANCELLED:
-        kept = (*kept, "status")
-    written = context.put(found, by_itself, *key)
+    known = txa.raw(19) or context.event in _BROUGHT | _CANCELLED
+    written = context.put(found, by_itself, *key, keep=() if known else ("status",))
     _edited(txa, written, context)
     return written
 
