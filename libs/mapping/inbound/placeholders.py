@@ -5,7 +5,6 @@ no content and takes none away, an update without PV1-2 leaves the class of the 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from libs.fhir.bundle import Entry
@@ -30,7 +29,7 @@ def _kept(entry: Entry) -> Entry:
         return entry
     stems = tuple(stem for stem in _CHOICES if any(name.removeprefix("_").startswith(stem) for name in names))
     remove = tuple(one for one in entry.remove if not (stems and one.startswith(stems)))
-    return replace(entry, keep=(*entry.keep, *names), remove=remove)
+    return entry._replace(keep=(*entry.keep, *names), remove=remove)
 
 
 # Elements with several forms, of which one may be a placeholder (libs.store.merge knows them too).
