@@ -23,7 +23,9 @@ def _kept(entry: Entry) -> Entry:
     names = [
         name
         for name, value in entry.resource.items()
-        if name not in entry.keep and _says_nothing(name, value)
+        if (value.__class__ is not str or value == _STATUS)  # as most are, and say something
+        and name not in entry.keep
+        and _says_nothing(name, value)
     ]
     if not names:
         return entry
