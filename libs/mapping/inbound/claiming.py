@@ -28,6 +28,6 @@ def claiming(entries: Sequence[Entry], guides: tuple[str, ...]) -> tuple[list[En
         for profile, issues in found.items():
             counts = account.setdefault(profile.rpartition("/")[2], Profiled())
             counts.claimed += not issues
-            counts.lacking.update({_INDEX.sub("", issue.expression) for issue in issues})
+            counts.lacking.update(sorted({_INDEX.sub("", issue.expression) for issue in issues}))
         claimed.append(entry._replace(resource=resource, claim=guides))
     return claimed, account
