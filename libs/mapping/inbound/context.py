@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from libs.fhir.bundle import Entry
 from libs.hl7v2.message import NULL, Message, Segment, State
+from libs.mapping.inbound.components import FIRST
 from libs.mapping.inbound.config import MappingConfig
 from libs.mapping.inbound.element import Element, element
 from libs.mapping.inbound.identity import by_identifier, resource_id
@@ -54,6 +55,7 @@ class Context:
         self._entries: dict[str, Entry] = {}
         self._mapped: dict[int, frozenset[int]] = {}
         self._components: dict[tuple[str, int], frozenset[int]] = {}
+        self._ruled: dict[tuple[int, int], frozenset[int]] = {}
         self._uncoded: dict[Uncoded, None] = {}
         self._warnings: dict[Warned, None] = {}
 
@@ -71,6 +73,14 @@ class Context:
         if known is not components:
             self._components[key] = components if known is None else known | components
 
+    def use_repetition(self, segment: Segment, field: int, repetition: int) -> None:
+        """State that a rule reads this repetition of the field, beside what the mapping reads of it."""
+        key = (segment.position, field)
+        is_mapped = field in self._mapped.get(segment.position, ())
+        known = self._ruled.get(key, FIRST if is_mapped else frozenset())
+        self._ruled[key] = known | {repetition}
+        self.use(segment, frozenset({field}))
+
     def warn(self, segment: Segment, field: int | None, text: str) -> None:
         """State what could not be carried; `text` never holds a value of the message."""
         self._warnings[Warned(Position(segment.name, segment.position, field), text)] = None
@@ -83,6 +93,7 @@ class Context:
             dict(self._components),
             tuple(self._uncoded),
             tuple(self._warnings),
+            ruled=dict(self._ruled),
         )
 
     # -- codes

@@ -11,19 +11,25 @@ from typing import Any
 
 from libs.hl7v2.message import NULL, Delimiters, Message, Segment
 from libs.mapping.inbound.components import COMPONENTS, FIRST
+from libs.mapping.inbound.repetitions import REPEATED
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in a message: `PID[2]-8.3`, the segment's name, its position (from 0), field and component."""
+    """A place in a message: `PID[2]-8.3`, the segment's name, its position (from 0), field and component.
+
+    A repetition that is meant by itself is `PID[2]-6[2]`, counted from 1.
+    """
 
     segment: str
     index: int
     field: int | None = None
     component: int | None = None
+    repetition: int | None = None
 
     def __str__(self) -> str:
         place = f"{self.segment}[{self.index}]" + (f"-{self.field}" if self.field else "")
+        place += f"[{self.repetition}]" if self.repetition else ""
         return f"{place}.{self.component}" if self.component else place
 
 
@@ -62,6 +68,7 @@ class Report:
     uncoded: tuple[Uncoded, ...]
     warnings: tuple[Warned, ...]
     profiles: Mapping[str, Profiled] = field(default_factory=dict)  # those that resources might have claimed
+    ruled: Mapping[tuple[int, int], frozenset[int]] = field(default_factory=dict)  # repetitions rules read
 
     @cached_property
     def used_segments(self) -> dict[str, int]:
@@ -88,15 +95,32 @@ class Report:
         ]
 
     @cached_property
+    def unused_repetitions(self) -> list[Position]:
+        """The repetitions that are not read, of fields of which not every one is."""
+        separators = self.message.delimiters
+        return [
+            Position(segment.name, segment.position, number, repetition=place)
+            for segment, read, fields in self._stated
+            if separators.repetition in segment.line
+            for number, raw in fields
+            if separators.repetition in raw and number in read and not _is_repeated(segment, number)
+            for place in _unread(raw, self.ruled.get((segment.position, number), FIRST), separators)
+        ]
+
+    @cached_property
     def unused_components(self) -> list[Position]:
-        """The valued components, of fields that a mapping reads, that it does not read."""
+        """The valued components, of the repetitions of fields that a mapping reads, that it does not read."""
         separators = self.message.delimiters
         return [
             Position(segment.name, segment.position, number, component)
             for segment, read, fields in self._stated
             for number, raw in fields
             if separators.component in raw and number in read
-            for component in _left(raw, self.read(segment, number), separators)
+            for component in _left(
+                raw if _is_repeated(segment, number) else raw.partition(separators.repetition)[0],
+                self.read(segment, number),
+                separators,
+            )
         ]
 
     def read(self, segment: Segment, number: int) -> frozenset[int]:
@@ -112,6 +136,7 @@ class Report:
                 "unused": [str(position) for position in self.unused_segments],
             },
             "fields": {"unused": [str(position) for position in self.unused_fields]},
+            "repetitions": {"unused": [str(position) for position in self.unused_repetitions]},
             "components": {"unused": [str(position) for position in self.unused_components]},
             "uncoded": [
                 {"position": str(one.position), "table": one.table, "code": one.code} for one in self.uncoded
@@ -136,6 +161,18 @@ class Report:
             for segment in self.message.segments
             if self._is_used(segment)
         ]
+
+
+def _is_repeated(segment: Segment, number: int) -> bool:
+    return number in REPEATED.get(segment.name, ())
+
+
+def _unread(raw: str, read: frozenset[int], separators: Delimiters) -> Sequence[int]:
+    """The repetitions that are not read and say something that none of those which are read says."""
+    ends = separators.component + separators.subcomponent
+    said = [part.rstrip(ends) for part in raw.split(separators.repetition)]
+    told = {"", NULL, *(said[place - 1] for place in read if place <= len(said))}
+    return [place for place, part in enumerate(said, 1) if place not in read and part not in told]
 
 
 def _left(raw: str, read: frozenset[int], separators: Delimiters) -> Sequence[int]:

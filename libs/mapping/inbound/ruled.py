@@ -33,7 +33,7 @@ def apply(rules: Sequence[Rule], context: Context) -> None:
 
 def _apply(rule: Rule, segment: Segment, context: Context) -> None:
     field = rule.source.field
-    context.use(segment, frozenset({field}))
+    context.use_repetition(segment, field, rule.source.repetition)
     if segment.state(field) is State.NULL:
         context.warn(segment, field, "a field rule cannot delete: the element stays as it is")
         return
@@ -65,7 +65,7 @@ def _holds(rule: Rule, context: Context) -> bool:
     value = _stated(segment, path) if segment is not None else None
     if segment is None or value is None or value.text(path.component, path.subcomponent) != wanted:
         return False
-    context.use(segment, frozenset({path.field}))
+    context.use_repetition(segment, path.field, path.repetition)
     return True
 
 

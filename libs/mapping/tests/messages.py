@@ -56,6 +56,33 @@ RICH = [
     "AUT||C-9|Alpine Insurance|20260310|20260410|AUTH-1||||20260309",
 ]
 
+# The segments that have maps, in messages that map them.
+MAPPED = {
+    "ADT^A01": "EVN PID PD1 NK1 PV1 PV2 DB1 ROL AL1 IAM IAR NTE DG1 PR1 PRT GT1 IN1 IN2 IN3 AUT ACC PDA RF1",
+    "ADT^A08": "PID ARV NTE PV1",
+    "ADT^A40": "PID MRG PV1",
+    "ADT^A41": "PID MRG",
+    "ADT^A45": "PID MRG",
+    "DFT^P03": "PID FT1",
+    "MDM^T02": "PID TXA OBX",
+    "MFN^M02": "STF PRA LOC",
+    "OMP^O09": "PID ORC RXO RXR RXC TQ1",
+    "OMD^O03": "PID ORC ODT",
+    "ORM^O01": "PID ORC OBR TQ1 NTE DG1 BLG CTD PRT",
+    "ORM^O02": "PID ORC RQD",
+    "ORM^O03": "PID ORC ODS",
+    "ORU^R01": "SFT PID PV1 ORC OBR TQ1 CTD OBX NTE PRT SPM TXA FT1",
+    "PPR^PC1": "PID PRB GOL",
+    "RAS^O17": "PID ORC RXA RXR",
+    "RDE^O11": "PID ORC RXE RXR RXC",
+    "RDS^O13": "PID ORC RXD RXR",
+    "REF^I12": "PID RF1 PRD",
+    "RGV^O15": "PID ORC RXG",
+    "SIU^S12": "SCH TQ1 PID AIS AIG AIL AIP",
+    "SRM^S01": "ARQ PID AIS",
+    "VXU^V04": "PID ORC RXA RXR",
+}
+
 
 def segment(name: str, fields: dict[int, str]) -> str:
     """A segment of these fields by number."""

@@ -401,6 +401,7 @@ def test_the_report_tells_what_was_used_and_what_was_not() -> None:
     assert found.report.to_dict() == {
         "segments": {"used": {"MSH": 1, "EVN": 1, "PID": 1, "AL1": 1}, "unused": ["ZPI[3]"]},
         "fields": {"unused": []},
+        "repetitions": {"unused": []},
         "components": {"unused": []},
         "uncoded": [
             {"position": "AL1[4]-2", "table": "0127", "code": "QQ"},

@@ -191,6 +191,22 @@ def test_a_rule_makes_the_element_that_it_names(rule: str, segment: str, element
     assert validate(only(found, "Patient")) == []
 
 
+@pytest.mark.parametrize(
+    ("segment", "source", "unused"),
+    [
+        ("ZPI|de~fr", "ZPI-1", ["ZPI[3]-1[2]"]),
+        ("ZPI|de~fr", "ZPI-1[2]", ["ZPI[3]-1[1]"]),
+        ("DB1|1|PT|9^^^NORTH~it~es", "DB1-3[2]", ["DB1[3]-3[3]"]),
+    ],
+)
+def test_the_repetitions_that_a_rule_does_not_read_are_listed(
+    segment: str, source: str, unused: list[str]
+) -> None:
+    found = _with_rules(segment, rules=f'[[rule]]\nfrom = "{source}"\nto = "Patient.language"')
+
+    assert [str(one) for one in found.report.unused_repetitions] == unused
+
+
 def test_a_rule_whose_condition_does_not_hold_leaves_its_field_unused() -> None:
     rule = '[[rule]]\nfrom = "ZPI-2"\nto = "Patient.language"\nwhen = { path = "ZPI-1", is = "Y" }'
 

@@ -9,32 +9,8 @@ import pytest
 
 from libs.hl7v2.message import Message, Segment, Value, parse
 from libs.mapping.inbound.mapper import MappingConfig, map_message
-from libs.mapping.tests.messages import MSH, PID, event, mapped, segment
+from libs.mapping.tests.messages import MAPPED, MSH, PID, event, mapped, segment
 
-# The segments that have maps, in messages that map them.
-MESSAGES = {
-    "ADT^A01": "EVN PID PD1 NK1 PV1 PV2 DB1 ROL AL1 IAM IAR NTE DG1 PR1 PRT GT1 IN1 IN2 IN3 AUT ACC PDA RF1",
-    "ADT^A08": "PID ARV NTE PV1",
-    "ADT^A40": "PID MRG PV1",
-    "ADT^A41": "PID MRG",
-    "ADT^A45": "PID MRG",
-    "DFT^P03": "PID FT1",
-    "MDM^T02": "PID TXA OBX",
-    "MFN^M02": "STF PRA LOC",
-    "OMP^O09": "PID ORC RXO RXR RXC TQ1",
-    "ORM^O01": "PID ORC OBR TQ1 NTE DG1 BLG CTD PRT",
-    "ORM^O02": "PID ORC RQD",
-    "ORM^O03": "PID ORC ODS",
-    "ORU^R01": "SFT PID PV1 ORC OBR TQ1 CTD OBX NTE PRT SPM TXA FT1",
-    "PPR^PC1": "PID PRB GOL",
-    "RAS^O17": "PID ORC RXA RXR",
-    "RDE^O11": "PID ORC RXE RXR RXC",
-    "RDS^O13": "PID ORC RXD RXR",
-    "REF^I12": "PID RF1 PRD",
-    "RGV^O15": "PID ORC RXG",
-    "SIU^S12": "SCH TQ1 PID AIS AIG AIL AIP",
-    "VXU^V04": "PID ORC RXA RXR",
-}
 # Positions in a list, actions and the event, which MSH-9 states already, are no facts of their own; nor is
 # how a message travels.
 NOT_FACTS = {
@@ -96,7 +72,7 @@ def messages(kind: str, names: list[str]) -> Iterator[str]:
 def test_what_is_called_used_is_read() -> None:
     claimed: dict[str, set[int]] = defaultdict(set)
     asked: dict[str, set[int]] = defaultdict(set)
-    for kind, names in MESSAGES.items():
+    for kind, names in MAPPED.items():
         for text in messages(kind, names.split()):
             for total, part in zip((claimed, asked), probed(text), strict=True):
                 for name, fields in part.items():
@@ -188,7 +164,7 @@ def rich(kind: str, names: list[str]) -> Iterator[str]:
 def test_which_components_are_called_used_is_what_is_read() -> None:
     claimed: dict[tuple[str, int], set[int]] = defaultdict(set)
     asked: dict[tuple[str, int], set[int]] = defaultdict(set)
-    for kind, names in MESSAGES.items():
+    for kind, names in MAPPED.items():
         for text in rich(kind, names.split()):
             plain = parse(text)
             probes = [ComponentProbe(segment) for segment in plain.segments]

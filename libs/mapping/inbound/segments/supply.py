@@ -108,7 +108,7 @@ def nutrition_order(order: Order, numbers: Numbers, context: Context, subject: S
     context.use(ods, ODT_FIELDS if is_tray else ODS_FIELDS)
     ordered = times.date_time(context, order.orc, 9) if order.orc is not None else None
     diet = codeable_concepts(context, ods, 1 if is_tray else 3)
-    text = ods.text(3 if is_tray else 4).strip()
+    text = "\n".join(value.text(1) for value in ods.repetitions(3 if is_tray else 4)).strip()
     what: Element = (
         {"supplement": [element(type=diet[0] if diet else None, instruction=text)]}
         if ods.text(1).strip() == "S" and not is_tray
