@@ -117,7 +117,9 @@ class Report:
             for number, raw in fields
             if separators.component in raw and number in read
             for component in _left(
-                raw if _is_repeated(segment, number) else raw.partition(separators.repetition)[0],
+                raw.partition(separators.repetition)[0]
+                if separators.repetition in raw and not _is_repeated(segment, number)
+                else raw,
                 self.read(segment, number),
                 separators,
             )
