@@ -43,6 +43,22 @@ def test_what_is_no_date_is_left_out_and_reported(text: str) -> None:
     assert any(str(one.position) == "PID[2]-29" for one in found.report.warnings)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected", "carried"),
+    [
+        ("20240231", "2024-02", "year and month"),
+        ("20241301", "2024", "year"),
+        ("202402282561", "2024-02-28", "date"),
+    ],
+)
+def test_the_part_of_a_bad_time_that_is_carried_is_named(text: str, expected: str, carried: str) -> None:
+    found = mapped(*event("A04", segment("PID", {3: "1^^^NORTH", 5: "Doe^Jo", 29: text})))
+
+    assert only(found, "Patient")["deceasedDateTime"] == expected
+    [warning] = found.report.warnings
+    assert warning.text.endswith(f"; only its {carried} is carried")
+
+
 def test_the_hour_of_birth_is_kept_beside_the_date() -> None:
     born = patient({7: "199006150312+0200"})
 

@@ -135,7 +135,12 @@ def _convert(text: str, sent: str, zone: str | None) -> Moment:
         whole_days = _degraded(text)
         if whole_days is None:
             return Moment(problem=f"{error}; the field is left out")
-        return Moment(_written(whole_days), problem=f"{error}; only its date is carried")
+        return Moment(
+            _written(whole_days), problem=f"{error}; only its {_CARRIED[whole_days.precision]} is carried"
+        )
+
+
+_CARRIED = {Precision.YEAR: "year", Precision.MONTH: "year and month", Precision.DAY: "date"}
 
 
 def _tolerated(text: str) -> str:

@@ -30,6 +30,7 @@ FACILITY = frozenset({22, 23})  # of ORC-21: without it nobody knows whose they 
 _ADDRESS = frozenset({24})  # of the person who ordered
 OBR_FIELDS = frozenset({1, 2, 3, 4, 5, 6, 11, 13, 16, 17, 27, 28, 29, 31, 46, 47, 53, 54})
 
+PLACED = "active"  # an order of which nothing says where it stands
 CONTROL = concept_map("0119", "OrderControlCode[ServiceRequest.status]")
 STATUS = concept_map("0038", "OrderStatus")
 ORDER_TYPE = concept_map("0482", "OrderType")
@@ -64,10 +65,11 @@ def service_request(
     orc, obr = order.orc, order.detail if order.detail and order.detail.name == "OBR" else None
     if orc is None and obr is None:
         return None
+    stands = stated_status(orc, obr, context)
     found = resource(
         "ServiceRequest",
         identifier=identifiers(orc, obr, numbers, context),
-        status=status(orc, obr, context),
+        status=stands or PLACED,
         intent=_INTENTS.get(obr.text(11).strip(), "order") if obr else "order",
         subject=subject.patient,
         encounter=subject.encounter,
@@ -96,16 +98,18 @@ def service_request(
         found.pop("occurrenceDateTime", None)
     if comments := notes(order.notes, context):
         found["note"] = [*found.get("note", []), *comments]
-    # What does not say where the order stands (XX, SC without ORC-5) leaves it where it is.
-    kept = ("status",) if found["status"] == "unknown" else ()
-    request = context.put(found, numbers.request, *numbers.key, keep=kept)
+    request = context.put(found, numbers.request, *numbers.key, keep=() if stands else ("status",))
     if orc is not None:
         event(order, context, request)
     return request
 
 
-def status(orc: Segment | None, obr: Segment | None, context: Context) -> str:
-    """Where the order stands; what neither ORC-5 nor ORC-1 says, the result does."""
+def stated_status(orc: Segment | None, obr: Segment | None, context: Context) -> str | None:
+    """Where the order stands; what neither ORC-5 nor ORC-1 says, the result does.
+
+    "unknown" where ORC-1 does not say it (XX, SC); None where nothing is said: such an order is PLACED if it
+    is new, and else where it was.
+    """
     resulted = obr is not None and obr.text(25).strip() in _RESULTED
     if orc is not None:
         if stated := context.code(STATUS, orc.text(5).strip(), orc, 5):
@@ -117,7 +121,9 @@ def status(orc: Segment | None, obr: Segment | None, context: Context) -> str:
             return stated
         if control:
             return "unknown"
-    return "completed" if resulted else "active"
+    if resulted:
+        return "completed"
+    return PLACED if obr is not None and obr.text(25).strip() else None
 
 
 def requested_by(orc: Segment | None, obr: Segment | None, context: Context) -> Reference | None:

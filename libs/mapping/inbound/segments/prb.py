@@ -3,7 +3,7 @@
 Source: the guide has no maps. HL7 v2.5.1 chapter 12, 12.4.
 """
 
-from libs.hl7v2.message import Segment
+from libs.hl7v2.message import Segment, State
 from libs.mapping.inbound.context import Context, Reference, Subject
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts
@@ -17,7 +17,8 @@ GOL_FIELDS = frozenset({1, 3, 4, 6, 7, 8, 9, 10, 16, 17, 18, 19})
 CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 CATEGORY = "http://terminology.hl7.org/CodeSystem/condition-category"
-_DELETED = "DE"  # table 0287
+_DELETED, _ADDED = "DE", "AD"  # table 0287
+_ACTIVE = "active"
 _VERIFIED = {
     "C": "confirmed",
     "D": "differential",
@@ -45,10 +46,12 @@ def problem(prb: Segment, comments: list[Segment], context: Context, subject: Su
     deleted = prb.text(1).strip() == _DELETED
     stated = (prb.text(13) or prb.text(13, 2)).strip().upper()
     verified = "entered-in-error" if deleted else _VERIFIED.get(stated)
+    clinical = _clinical(prb, resolved)
+    said = bool(resolved or prb.raw(14) or prb.state(9) is State.NULL)
     found = resource(
         "Condition",
         identifier=[identifier] if identifier else [],
-        clinicalStatus=None if deleted else concept(CLINICAL, _clinical(prb, resolved)),
+        clinicalStatus=None if deleted else concept(CLINICAL, clinical),
         verificationStatus=concept(VERIFICATION, verified) if verified else None,
         meta=_sensitivity(prb, context),
         category=[
@@ -68,8 +71,12 @@ def problem(prb: Segment, comments: list[Segment], context: Context, subject: Su
     number = prb.first(4)
     by_itself = identifier if number.text(2) or number.text(3) else None
     key = (subject.key, "problem", prb.text(4), prb.text(3) or prb.text(3, 2))
-    gone = "clinicalStatus" if deleted else NO_ERROR
-    return context.put(found, by_itself, *key, remove=(gone,))
+    removed = ["clinicalStatus" if deleted else NO_ERROR]
+    if said and clinical == _ACTIVE:
+        removed.append("abatementDateTime")
+    return context.put(
+        found, by_itself, *key, remove=removed, keep=() if said or deleted else ("clinicalStatus",)
+    )
 
 
 def goal(gol: Segment, comments: list[Segment], context: Context, subject: Subject) -> Reference:
@@ -93,7 +100,9 @@ def goal(gol: Segment, comments: list[Segment], context: Context, subject: Subje
         statusDate=_day(times.date_time(context, gol, 19)),
         note=[*notes(comments, context), *({"text": text} for text in [gol.text(17).strip()] if text)],
     )
-    return context.put(found, None, subject.key, "goal", gol.text(4), gol.text(3) or gol.text(3, 2))
+    said = deleted or gol.raw(18) or gol.text(1).strip() == _ADDED  # one that was deleted may be added again
+    key = (subject.key, "goal", gol.text(4), gol.text(3) or gol.text(3, 2))
+    return context.put(found, None, *key, keep=() if said else ("lifecycleStatus",))
 
 
 def _sensitivity(prb: Segment, context: Context) -> Element:
@@ -105,7 +114,7 @@ def _sensitivity(prb: Segment, context: Context) -> Element:
 
 def _clinical(prb: Segment, resolved: str | None) -> str:
     stated = (prb.text(14) or prb.text(14, 2)).strip().upper()
-    return "resolved" if resolved else _CLINICAL.get(stated, "active")
+    return "resolved" if resolved else _CLINICAL.get(stated, _ACTIVE)
 
 
 def _day(moment: str | None) -> str | None:

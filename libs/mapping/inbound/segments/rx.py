@@ -108,7 +108,7 @@ def _request(
         del found["identifier"]
     if based_on:
         return context.put(found, None, *numbers.key, "encoded")
-    kept = ("status",) if _only_reports(ordered) else ()
+    kept = () if _states_status(ordered, context) else ("status",)
     return context.put(found, numbers.request, *numbers.key, keep=kept)
 
 
@@ -172,8 +172,12 @@ def _only_reports(ordered: Segment | None) -> bool:
     return ordered is not None and ordered.text(1).strip() == "RE" and not ordered.text(5).strip()
 
 
+def _states_status(ordered: Segment | None, context: Context) -> bool:
+    return not _only_reports(ordered) and orc.stated_status(ordered, None, context) is not None
+
+
 def _status(ordered: Segment | None, context: Context) -> str:
-    stated = orc.status(ordered, None, context)
+    stated = orc.stated_status(ordered, None, context) or orc.PLACED
     if stated == "revoked":
         return "stopped" if ordered is not None and ordered.text(1).strip() in _STOPPED else "cancelled"
     return stated

@@ -32,7 +32,8 @@ def supply_request(order: Order, numbers: Numbers, context: Context, subject: Su
     stated = [one for one in (order.detail, *order.others) if one is not None]
     rqd = next((one for one in stated if one.name == "RQD"), None)
     rq1 = next((one for one in stated if one.name == "RQ1"), None)
-    status = orc.status(order.orc, None, context)
+    stands = orc.stated_status(order.orc, None, context)
+    status = stands or orc.PLACED
     item = _item(rqd, rq1, context)
     vendor = organization_of_cwe(context, rq1.first(4)) if rq1 is not None and rq1.first(4) else None
     found = resource(
@@ -50,7 +51,7 @@ def supply_request(order: Order, numbers: Numbers, context: Context, subject: Su
     )
     if rqd is not None:
         found |= _required(rqd, context)
-    return context.put(found, numbers.request, *numbers.key)
+    return context.put(found, numbers.request, *numbers.key, keep=() if stands else ("status",))
 
 
 def _of_orc(order: Order, context: Context) -> Element:
@@ -114,11 +115,12 @@ def nutrition_order(order: Order, numbers: Numbers, context: Context, subject: S
         if ods.text(1).strip() == "S" and not is_tray
         else {"oralDiet": element(type=diet, instruction=text)}
     )
+    stands = orc.stated_status(order.orc, None, context)
     found = resource(
         "NutritionOrder",
         **_of_orc(order, context),
         identifier=numbers.identifiers,
-        status=orc.status(order.orc, None, context),
+        status=stands or orc.PLACED,
         intent="order",
         patient=subject.patient,
         encounter=subject.encounter,
@@ -129,7 +131,7 @@ def nutrition_order(order: Order, numbers: Numbers, context: Context, subject: S
     )
     if ordered is None:
         found["_dateTime"] = absent("unknown")
-    return context.put(found, numbers.request, *numbers.key)
+    return context.put(found, numbers.request, *numbers.key, keep=() if stands else ("status",))
 
 
 def _detail(order: Order) -> Segment:
