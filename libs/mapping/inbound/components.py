@@ -13,6 +13,14 @@ _HD = frozenset({1, 2, 3})
 _EI = frozenset({1, 2, 3, 4})
 _ORGANIZATION = frozenset({1, 2, 3})  # of a CWE: number, name and system
 
+# Of these less is carried than their data type reads: the first coding, and its name or the original text.
+NARROWED: Mapping[tuple[str, int], frozenset[int]] = MappingProxyType(
+    {
+        **dict.fromkeys([("PID", 10), ("PID", 22)], frozenset({1, 2, 3, 9})),
+        ("AIG", 3): frozenset({1, 2, 9}),
+    }
+)
+
 COMPONENTS: Mapping[tuple[str, int], frozenset[int]] = MappingProxyType(
     {
         **dict.fromkeys(
@@ -70,7 +78,7 @@ COMPONENTS: Mapping[tuple[str, int], frozenset[int]] = MappingProxyType(
                 ("FT1", 4),
                 ("GOL", 18),
                 ("MSH", 11),
-                *(("OBR", field) for field in (9, 26, 29, 39, 54)),
+                *(("OBR", field) for field in (9, 26, 29, 54)),
                 ("OBX", 33),
                 ("ODS", 2),
                 ("ORC", 8),

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from libs.hl7v2.message import NULL, Delimiters, Message, Segment
-from libs.mapping.inbound.components import COMPONENTS, FIRST
+from libs.mapping.inbound.components import COMPONENTS, FIRST, NARROWED
 from libs.mapping.inbound.repetitions import REPEATED
 
 
@@ -128,7 +128,7 @@ class Report:
     def read(self, segment: Segment, number: int) -> frozenset[int]:
         """The components of the field that the mapping reads."""
         key = (segment.name, number)
-        return self.components.get(key) or COMPONENTS.get(key) or FIRST
+        return NARROWED.get(key) or self.components.get(key) or COMPONENTS.get(key) or FIRST
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON-ready data; profiles only where the layers ask for them."""

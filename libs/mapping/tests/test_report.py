@@ -193,6 +193,37 @@ def test_a_component_that_no_mapping_reads_is_listed(line: str, unused: list[str
     assert [str(position) for position in report.unused_components] == unused
 
 
+OBR = {1: "1", 3: "F1^LAB", 4: "1^Panel^L", 25: "F"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines", "unused"),
+    [
+        (
+            "DFT^P03",
+            [segment("FT1", {1: "1", 6: "CG", 7: "A", 11: "10", 12: "5", 22: "4"})],
+            ["FT1[2]-12", "FT1[2]-22"],
+        ),
+        ("DFT^P03", [segment("FT1", {1: "1", 6: "CG", 7: "A", 12: "5"})], []),
+        ("ADT^A01", ["IN1|1|P|C|Alpine", segment("IN2", {69: "Works", 70: "Other"})], ["IN2[3]-70"]),
+        ("ADT^A01", ["IN1|1|P|C|Alpine", segment("IN2", {70: "Other"})], []),
+        ("ADT^A01", [segment("NK1", {1: "1", 2: "Doe^Jo", 13: "Works^^7^^^^^^^8"})], ["NK1[2]-13.3"]),
+        ("ADT^A01", [segment("NK1", {1: "1", 2: "Doe^Jo", 13: "Works^^7"})], []),
+        (
+            "SIU^S12",
+            ["SCH|1^A", segment("AIG", {1: "1", 3: "A^Pump^^B^Other", 8: "20260101080000"})],
+            ["AIG[3]-3.4", "AIG[3]-3.5"],
+        ),
+        ("ORU^R01", [segment("OBR", OBR | {15: "BLD", 39: "1^Cold"})], ["OBR[2]-39.1"]),
+        ("ORU^R01", [segment("OBR", OBR | {15: "BLD", 39: "1"})], []),
+    ],
+)
+def test_what_stands_beside_what_is_carried_is_listed(kind: str, lines: list[str], unused: list[str]) -> None:
+    report = mapped(MSH.format(kind=kind, control="R-1"), PID, *lines).report
+
+    assert [*map(str, report.unused_fields), *map(str, report.unused_components)] == unused
+
+
 @pytest.mark.parametrize(
     ("owners", "unused"),
     [
@@ -213,3 +244,11 @@ def test_the_address_of_nobody_is_no_field_that_was_used(owners: list[int], unus
     )
 
     assert [str(one) for one in found.report.unused_fields] == unused
+
+
+@pytest.mark.parametrize("field", [10, 22])
+def test_the_alternate_code_of_a_race_is_listed(field: int) -> None:
+    line = segment("PID", {3: "1^^^NORTH", 5: "Okafor", field: "2106-3^White^HL70005^W^Other^L"})
+    report = mapped(*event("A04", line)).report
+
+    assert [str(one) for one in report.unused_components] == [f"PID[2]-{field}.{part}" for part in (4, 5, 6)]

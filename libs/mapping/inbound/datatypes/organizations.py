@@ -21,6 +21,7 @@ from libs.terminology.concept_map import concept_map
 NAME_TYPE = concept_map("0204", "OrganizationalNameType")
 NAME_KIND = OWN + "organization-name-type"
 XON = frozenset({*range(1, 9), 10})  # the components that are read
+_XON_BY_10 = XON - {3}  # where another number, in its tenth component, is the one that is carried
 _CLIA_OID = "urn:oid:2.16.840.1.113883.4.7"
 
 
@@ -47,7 +48,7 @@ def organization_of(
     number = (xon.text(10) or xon.text(3)).strip()
     if not name and not number:
         return None
-    context.reads(segment, field, XON)
+    context.reads(segment, field, XON if xon.text(3).strip() in ("", number) else _XON_BY_10)
     identifier = None
     if number:
         authority = xon.part(6)

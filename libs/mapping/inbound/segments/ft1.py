@@ -18,7 +18,7 @@ from libs.mapping.inbound.element import Element, code_key, concept, element, re
 from libs.mapping.inbound.segments.rx import prescription_number
 
 FIELDS = frozenset(
-    {1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 19, 20, 21, 22, 23, 24, 25, 26, 29, 32, 33, 38, 39, 42, 43}
+    {1, 2, 4, 5, 6, 7, 8, 9, 10, 13, 16, 19, 20, 21, 23, 24, 25, 26, 29, 32, 33, 38, 39, 42, 43}
 )
 _STATUS = {
     "CG": "billable",
@@ -56,7 +56,7 @@ def charge_item(ft1: Segment, context: Context, subject: Subject, account: Refer
         performingOrganization=_performing(ft1, context),
         requestingOrganization=organization(context, ft1, 33),
         quantity={"value": amount} if amount is not None else None,
-        priceOverride=_money(ft1, 11) or _money(ft1, 12) or _money(ft1, 22),
+        priceOverride=_price(ft1, context),
         enterer=practitioner(context, ft1, 24),
         enteredDate=times.date_time(context, ft1, 5),
         reason=codeable_concepts(context, ft1, 19),
@@ -131,6 +131,15 @@ def _occurrence(period: Element) -> Element:
     if "end" in period:
         return {"occurrencePeriod": period}
     return element(occurrenceDateTime=period.get("start"))
+
+
+def _price(ft1: Segment, context: Context) -> Element | None:
+    """The amount as extended (FT1-11), else of the unit (FT1-12), else of its cost (FT1-22)."""
+    for field in (11, 12, 22):
+        if price := _money(ft1, field):
+            context.use(ft1, frozenset({field}))
+            return price
+    return None
 
 
 def _money(ft1: Segment, field: int) -> Element | None:

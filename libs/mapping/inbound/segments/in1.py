@@ -39,7 +39,7 @@ from libs.mapping.inbound.segments.nk1 import RELATIONSHIP
 from libs.mapping.inbound.segments.pid import SEX
 
 FIELDS = frozenset({*range(1, 14), 15, 16, 17, 18, 19, 22, 30, 35, 36, 43, 44, 49, 54, 55})
-IN2_FIELDS = frozenset({1, 2, 6, 8, 10, 26, 34, 61, 63, 64, 69, 70, 72})
+IN2_FIELDS = frozenset({1, 2, 6, 8, 10, 26, 34, 61, 63, 64, 72})
 NULLS = {
     8: ("class:group",),
     11: ("policyHolder",),
@@ -227,6 +227,7 @@ def _policy_holder(in1: Segment, in2: Segment | None, context: Context) -> Refer
     if in2 is not None:
         for field in (69, 70):
             if found := organization(context, in2, field, **more):
+                context.use(in2, frozenset({field}))
                 return found
     if numbers:
         return context.put(resource("Organization", **more), numbers[0])

@@ -4,6 +4,7 @@ Source: v2-to-FHIR IG 1.0.0, SPM[Specimen], OBR[Specimen], SPS[Specimen-Source].
 """
 
 from libs.hl7v2.message import Segment, Value
+from libs.mapping.inbound.components import FIRST
 from libs.mapping.inbound.context import Context, Reference
 from libs.mapping.inbound.datatypes import times
 from libs.mapping.inbound.datatypes.codes import codeable_concept, codeable_concepts, concept_of
@@ -30,6 +31,7 @@ CONDITION = concept_map("0493", "SpecimenCondition")
 REJECTED = concept_map("0490", "SpecimenRejectReason")
 AVAILABILITY = concept_map("0136", "YesNoIndicator[AvailabilityStatus]")
 BODY_SITE = concept_map("0163", "BodySite")
+_TEXT = frozenset({2})  # of a CWE: its second component
 
 
 def specimens(order: Order, numbers: Numbers, context: Context, patient: Reference) -> list[Reference]:
@@ -135,7 +137,7 @@ def specimen_of_obr(
     source = obr.first(15)
     additive = concept_of(context, source.part(2), obr, 15, ADDITIVE) if source.part(2) else None
     condition = concept_of(context, source.part(6), obr, 15, CONDITION) if source.part(6) else None
-    texts = (source.text(3).strip(), *(value.text(2) or value.text(1) for value in obr.repetitions(39)))
+    texts = (source.text(3).strip(), *_collectors_comments(obr, context))
     found = resource(
         "Specimen",
         type=concept_of(context, source.part(1), obr, 15, TYPE) if source.part(1) else None,
@@ -153,6 +155,16 @@ def specimen_of_obr(
         note=[{"text": text} for text in texts if text],
     )
     return context.put(found, None, *numbers.report, "specimen")
+
+
+def _collectors_comments(obr: Segment, context: Context) -> list[str]:
+    """OBR-39: the texts of its codes, or a code that has none."""
+    found = []
+    for value in obr.repetitions(39):
+        text = value.text(2)
+        context.reads(obr, 39, _TEXT if text else FIRST)
+        found.append(text or value.text(1))
+    return found
 
 
 def collected(obr: Segment, context: Context) -> Element:
