@@ -88,6 +88,7 @@ class AnswerMode:
 
 
 ORIGINAL = AnswerMode(enhanced=False, accept=Condition.AL, application=Condition.NE)
+NO_ANSWER = AnswerMode(enhanced=True, accept=Condition.NE, application=Condition.NE)
 
 
 def answer_mode(header: Header) -> AnswerMode:

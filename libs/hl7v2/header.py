@@ -7,12 +7,13 @@ from libs.hl7v2.delimiters import BadHeader, Delimiters, NotHL7, has_more_charac
 from libs.hl7v2.iso2022 import ESC
 from libs.hl7v2.multibyte import cover_header, cover_segment, cut
 
-__all__ = ["BadHeader", "Delimiters", "Header", "NotHL7", "read_header", "read_patient"]
+__all__ = ["BadHeader", "Delimiters", "Header", "NotHL7", "is_answer", "read_header", "read_patient"]
 
 BOM = b"\xef\xbb\xbf"
 
 _BEFORE_MSH = b"\r\n\t \0"
 _LAST_FIELD = 18  # MSH-18 is the last that anyone here asks for
+_MSA = (b"\rMSA", b"\nMSA")
 _SEGMENT_END = re.compile(rb"[\r\n]")
 # The same in its UTF-16 and UTF-32 forms: MSH, or a byte order mark.
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff", b"M\0", b"\0M", b"\0\0\0M")
@@ -78,6 +79,11 @@ def read_header(body: bytes) -> Header:
         fields,
         _quirks(body, start, beginning),
     )
+
+
+def is_answer(body: bytes, header: Header) -> bool:
+    """Whether the message is an acknowledgement, or another answer to a message: what has an MSA."""
+    return header.type == b"ACK" or any(msa in body for msa in _MSA)
 
 
 def read_patient(body: bytes, header: Header, default: str = "") -> bytes:

@@ -11,7 +11,7 @@ from itertools import count
 
 from libs.hl7v2.ack import AckCode, AckError, acknowledge, answer_mode
 from libs.hl7v2.charset import decode_part
-from libs.hl7v2.header import Header, NotHL7, read_header, read_patient
+from libs.hl7v2.header import Header, NotHL7, is_answer, read_header, read_patient
 from libs.lanes.contracts import Envelope, inbound_lane, message_id
 from libs.log import get_logger
 from libs.metrics import MLLP_QUIRKS
@@ -24,8 +24,6 @@ from services.mllp_gateway.policy import Refusal
 from services.mllp_gateway.senders import Sender, SendersFile, UnknownSender
 from services.mllp_gateway.sequence import Place
 from services.mllp_gateway.storage import Storage
-
-_MSA = (b"\rMSA", b"\nMSA")
 
 log = get_logger(__name__)
 
@@ -87,7 +85,7 @@ class Receiver:
             raise policy.not_hl7(error) from error
         for quirk in header.quirks:
             MLLP_QUIRKS.labels(quirk).inc()
-        if header.type == b"ACK" or _MSA[0] in body or _MSA[1] in body:
+        if is_answer(body, header):
             # Rule 12: or two systems would answer each other's answers for ever.
             exchange.settled = True
             exchange.reason = "unexpected_ack"

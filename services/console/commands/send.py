@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from libs.hl7v2.ack import ORIGINAL, AckCode, AnswerMode, answer_mode
-from libs.hl7v2.header import read_header
+from libs.hl7v2.ack import NO_ANSWER, ORIGINAL, AckCode, AnswerMode, answer_mode
+from libs.hl7v2.header import is_answer, read_header
 from libs.hl7v2.message import NotHL7, parse
 from libs.hl7v2.mllp import FrameDecoder, frame
 from services.console.commands.address import address
@@ -181,9 +181,12 @@ class _Line:
 
 def _mode(message: bytes) -> AnswerMode:
     try:
-        return answer_mode(read_header(message))
+        header = read_header(message)
     except NotHL7:
         return ORIGINAL
+    if is_answer(message, header) and not header.accept_ack:
+        return NO_ANSWER
+    return answer_mode(header)
 
 
 def _problem(error: OSError) -> str:

@@ -70,6 +70,15 @@ def test_an_answer_that_a_message_does_not_ask_for_is_not_waited_for(
     assert heard[3][0].endswith(f" {len(large)}")
 
 
+def test_an_answer_is_sent_without_waiting_for_one_to_it(tmp_path: Path) -> None:
+    (tmp_path / "answer.hl7").write_bytes(adt().replace(b"\rPID", b"\rMSA|AA|1\rPID", 1))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        run = ehrconnect("send", tmp_path / "answer.hl7", "--to", f"127.0.0.1:{silent.getsockname()[1]}")
+
+    assert run.code == 0
+    assert run.out.endswith(": 1 sent (no answer asked for)\n")
+
+
 def test_a_receiver_that_hangs_up_leaves_the_message_unanswered(tmp_path: Path) -> None:
     (tmp_path / "one.hl7").write_bytes(adt())
     with socket.create_server(("127.0.0.1", 0)) as server:
