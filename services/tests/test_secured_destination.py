@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from libs.store.destinations import DEAD_LETTER, Destination
+from libs.testing.certificates import Authority
 from libs.testing.receiver import Receiver, answering
-from services.mllp_gateway.tests.certificates import Authority
 from services.outbound_sender.client import Client, NoCertificates
 from services.outbound_sender.line import Lost, NotReached
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from libs.embedded.process import free_port
+from libs.testing.certificates import Authority
 from services.console.tests.command import ehrconnect
-from services.mllp_gateway.tests.certificates import Authority
 from services.mllp_gateway.tests.harness import adt, running_gateway, stored_bodies
 
 

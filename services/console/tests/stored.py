@@ -3,13 +3,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from libs.lanes.contracts import Envelope, inbound_lane
+from libs.lanes.contracts import Envelope, inbound_lane, patient_key
 from libs.store.engine import Pool, transaction
 from libs.store.messages import Buried, Finished, bury, finish
 from libs.testing.messages import adt
 
 NOW = datetime(2026, 3, 2, 11, tzinfo=UTC)
 LANE = inbound_lane("default", 3, b"100001")
+PATIENT = patient_key(b"100001")
 FIRST = Envelope(
     message_id="0" * 31 + "1",
     organization="default",
@@ -34,18 +35,19 @@ def store(pool: Pool) -> None:
         connection.execute("DELETE FROM message")
         for envelope in (FIRST, REUSED):
             finish(connection, "default", [Finished(envelope, "A1", "ADT^A01", REPORT)], NOW)
-        bury(connection, "default", _buried(DEAD), NOW)
+        bury(connection, "default", unmappable(DEAD, "A2"), NOW)
 
 
-def _buried(envelope: Envelope) -> Buried:
+def unmappable(envelope: Envelope, control_id: str) -> Buried:
     """The message as one that could not be mapped."""
     return Buried(
         envelope=envelope,
-        control_id="A2",
+        control_id=control_id,
         message_type="ADT^A01",
         queue="hl7.inbound:3",
         lane=LANE,
         reason="Unmappable",
         error="PID-3 is empty",
         attempts=1,
+        patient_key=PATIENT,
     )

@@ -12,16 +12,15 @@ import pytest
 from redis import Redis
 
 from libs.embedded.process import free_port
-from libs.lanes.contracts import Envelope, inbound_lane, message_id, patient_key
+from libs.lanes.contracts import Envelope, message_id
 from libs.lanes.enqueue import enqueue
 from libs.store.engine import open_pool, transaction
-from libs.store.messages import Buried, Finished, bury, finish
+from libs.store.messages import Finished, bury, finish
 from libs.store.users import authenticate
 from libs.testing.messages import adt
 from services.console.tests.command import Run, ehrconnect
+from services.console.tests.stored import LANE, PATIENT, unmappable
 
-LANE = inbound_lane("default", 3, b"100001")
-PATIENT = patient_key(b"100001")
 MESSAGE = adt(control_id="BAD1")
 ENVELOPE = Envelope(
     message_id=message_id("default", b"REGISTRATION", b"NORTH", b"BAD1", MESSAGE),
@@ -239,17 +238,7 @@ def test_an_installation_that_does_not_answer_is_said_in_one_line(command: tuple
 
 
 def _bury(url: str) -> None:
-    letter = Buried(
-        envelope=ENVELOPE,
-        control_id="BAD1",
-        message_type="ADT^A01",
-        queue="hl7.inbound:3",
-        lane=LANE,
-        reason="Unmappable",
-        error="PID-3 is empty",
-        attempts=1,
-        patient_key=PATIENT,
-    )
+    letter = unmappable(ENVELOPE, "BAD1")
     with open_pool(url, 1) as pool, transaction(pool, "default") as connection:
         bury(connection, "default", letter, datetime.now(UTC))
 

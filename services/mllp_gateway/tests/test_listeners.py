@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from libs.embedded.process import free_port
+from libs.testing.certificates import Authority
 from libs.testing.health import wait_until
-from services.mllp_gateway.tests.certificates import Authority
 from services.mllp_gateway.tests.harness import (
     GatewayProcess,
     Peer,

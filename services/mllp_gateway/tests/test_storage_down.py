@@ -16,8 +16,8 @@ import redis as redis_py
 
 from libs.embedded.process import free_port
 from libs.embedded.redis import Redis
+from libs.testing.certificates import Authority
 from libs.testing.health import wait_until
-from services.mllp_gateway.tests.certificates import Authority
 from services.mllp_gateway.tests.harness import (
     GatewayProcess,
     adt,
