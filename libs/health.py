@@ -6,6 +6,7 @@ gateway (Twisted) and `libs.http` (Starlette) call `respond` from their own serv
 
 import os
 import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -75,11 +76,15 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def serve(address: str, port: int, checks: Mapping[str, Check], refresh: Callable[[], None]) -> WSGIServer:
-    """Answer on `address:port` from a daemon thread; `refresh` sets gauges before each scrape.
+def serve(
+    address: str, port: tuple[str, int], checks: Mapping[str, Check], refresh: Callable[[], None]
+) -> WSGIServer:
+    """Answer from a daemon thread; `refresh` sets gauges before each scrape.
 
-    Raises OSError when the port is taken.
+    `port` is the variable that sets it and its number. A port that cannot be had ends the process with one
+    line.
     """
+    variable, number = port
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -89,7 +94,10 @@ def serve(address: str, port: int, checks: Mapping[str, Check], refresh: Callabl
         start_response(f"{status} {'OK' if status == 200 else 'Error'}", [("Content-Type", content_type)])
         return [body]
 
-    server = make_server(address, port, application, _Threads, _Quiet)
+    try:
+        server = make_server(address, number, application, _Threads, _Quiet)
+    except OSError as error:
+        sys.exit(f"cannot listen on {address}:{number}: {error.strerror}; {variable} moves it")
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
     return server
 

@@ -26,11 +26,8 @@ def main() -> None:
     except NoCertificates as error:
         sys.exit(f"outbound-sender: {error}")
     gauges = Gauges(redis_url, database_url, [OUTBOUND])
-    try:
-        health.serve(settings.bind, settings.outbound_sender_port, gauges.checks(), gauges.refresh)
-    except OSError as error:
-        where = f"{settings.bind}:{settings.outbound_sender_port}"
-        sys.exit(f"cannot listen on {where}: {error.strerror}; EHR_OUTBOUND_SENDER_PORT moves it")
+    port = ("EHR_OUTBOUND_SENDER_PORT", settings.outbound_sender_port)
+    health.serve(settings.bind, port, gauges.checks(), gauges.refresh)
     jobs.RUNTIME.set(runtime)
     kept = (runtime.redis, runtime.pool, runtime.client, runtime.stop)
     threading.Thread(target=outbox.keep, args=kept, name="outbox", daemon=True).start()

@@ -1,7 +1,5 @@
 """The transformer: a pool of workers, and their figures and health over HTTP."""
 
-import sys
-
 from libs import health, log
 from libs.lanes.contracts import TRANSFORMER_QUEUES
 from libs.settings import load
@@ -31,11 +29,8 @@ def run(settings: Settings) -> None:
         lambda connection: REPOINTINGS.set(repointing.count(connection)),
     )
     checks = {**gauges.checks(), "workers": pool.is_full}
-    try:
-        health.serve(settings.bind, settings.transformer_port, checks, gauges.refresh)
-    except OSError as error:
-        where = f"{settings.bind}:{settings.transformer_port}"
-        sys.exit(f"cannot listen on {where}: {error.strerror}; EHR_TRANSFORMER_PORT moves it")
+    port = ("EHR_TRANSFORMER_PORT", settings.transformer_port)
+    health.serve(settings.bind, port, checks, gauges.refresh)
     pool.run_until_signal()
 
 
