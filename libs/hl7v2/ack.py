@@ -109,6 +109,14 @@ def answer_mode(header: Header) -> AnswerMode:
     return AnswerMode(enhanced=True, accept=accept, application=application)
 
 
+def application_answer(header: Header, code: AckCode) -> AckCode | None:
+    """`code`, where MSH-16 asks to be told it in a message of its own once the message is settled.
+
+    None where it does not, and without MSH-10: nothing could say what is answered.
+    """
+    return code if header.control_id and answer_mode(header).application.wants(code) else None
+
+
 def acknowledge(
     header: Header | None,
     code: AckCode,

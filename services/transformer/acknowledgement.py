@@ -13,8 +13,8 @@ from typing import Any
 from psycopg import Connection
 from redis import Redis, RedisError
 
-from libs.hl7v2.ack import AckCode, Condition, acknowledge, answer_mode
-from libs.hl7v2.header import Header, NotHL7, read_header
+from libs.hl7v2.ack import AckCode, Condition, acknowledge, application_answer
+from libs.hl7v2.header import Header
 from libs.lanes.contracts import Due
 from libs.lanes.enqueue import enqueue
 from libs.log import get_logger
@@ -34,7 +34,9 @@ def acknowledge_settled(
     What to put on the destinations' lanes after the commit.
     """
     wanted = [
-        (one, code, header) for one in settled if (header := _header(one)) and (code := _wanted(one, header))
+        (one, code, header)
+        for one in settled
+        if (header := one.header) and (code := application_answer(header, _outcome(one)))
     ]
     if not wanted:
         return []
@@ -68,17 +70,8 @@ def _sender(one: Conversion) -> str:
     return storable(one.envelope.sender)
 
 
-def _header(one: Conversion) -> Header | None:
-    try:
-        return read_header(one.envelope.body)
-    except NotHL7:
-        return None  # no one to answer to
-
-
-def _wanted(one: Conversion, header: Header) -> AckCode | None:
-    """The answer that the sender wants; None when it wants none, or could not tell what it is about."""
-    code = AckCode.AA if one.failure is None else AckCode.AE
-    return code if header.control_id and answer_mode(header).application.wants(code) else None
+def _outcome(one: Conversion) -> AckCode:
+    return AckCode.AA if one.failure is None else AckCode.AE
 
 
 def _owed(one: Conversion, code: AckCode, header: Header, to: Destination, now: datetime) -> Owed:

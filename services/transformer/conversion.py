@@ -12,7 +12,7 @@ from libs.fhir.bundle import Entry
 from libs.hl7v2.ack import AckError
 from libs.hl7v2.character_sets import UnsupportedCharset
 from libs.hl7v2.charset import decode_message
-from libs.hl7v2.header import NotHL7, read_header, read_patient
+from libs.hl7v2.header import Header, NotHL7, read_header, read_patient
 from libs.hl7v2.message import parse
 from libs.lanes.claim import Batch
 from libs.lanes.contracts import Envelope, patient_key, queue_of
@@ -54,6 +54,7 @@ class Conversion:
 
     lane: str
     envelope: Envelope
+    header: Header | None = None  # None when it could not be read
     control_id: str = ""  # "" when it could not be read
     message_type: str = ""  # ADT^A01; "" when it could not be read
     patient_key: int | None = None  # of PID-3 as sent; None without one
@@ -147,7 +148,8 @@ def read(lane: str, envelope: Envelope) -> Conversion:
     kind = "^".join(part.decode("latin-1") for part in (header.type, header.event) if part)
     control_id = header.control_id.decode("latin-1")
     key = patient_key(read_patient(envelope.body, header, envelope.charset))
-    return Conversion(lane, envelope, control_id, kind if _MESSAGE_TYPE.fullmatch(kind) else "", key)
+    kind = kind if _MESSAGE_TYPE.fullmatch(kind) else ""
+    return Conversion(lane, envelope, header, control_id, kind, key)
 
 
 def _failure(error: Exception, attempts: int) -> Failure:

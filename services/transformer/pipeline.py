@@ -5,8 +5,8 @@ messages, their resources and their dead letters has committed. Killed before th
 happened and the batch is still in the lane; killed after it, the batch is read again and `take` finds
 every message there already, so that nothing is applied a second time. The same transaction holds what is to
 be delivered for the messages; killed before that is on its lane, the sweep of the outbox puts it there
-(`libs.store.deliveries`). A batch that fails is halved
-until the message at fault stands alone: those before it are committed, those after it wait their turn.
+(`libs.store.deliveries`). A batch that fails is halved until the message at fault stands alone: those
+before it are committed, those after it wait their turn.
 """
 
 import time

@@ -6,7 +6,7 @@ from typing import Any
 from psycopg import Connection
 
 from libs.errors import Permanent
-from libs.hl7v2.ack import AckCode, answer_mode
+from libs.hl7v2.ack import AckCode, application_answer
 from libs.hl7v2.charset import decode_message
 from libs.hl7v2.header import NotHL7, read_header
 from libs.hl7v2.message import parse
@@ -49,8 +49,7 @@ def _unsent(raw: bytes, status: str, sent: set[str]) -> str | None:
         header = read_header(raw)
     except NotHL7:
         return None
-    wanted = code and header.control_id and answer_mode(header).application.wants(code)
-    return code.value if code and wanted and code not in sent else None
+    return code.value if code and application_answer(header, code) and code not in sent else None
 
 
 def _resources(connection: Connection[Any], org: str, raw: bytes, charset: str) -> list[str] | None:
