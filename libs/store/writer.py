@@ -40,7 +40,7 @@ def apply(
     Raises Conflict when another transaction was first, NotWritable for an entry that cannot be done,
     VersionMismatch when `if_match` does not hold. After any of them the transaction has to be rolled back.
     """
-    now = now.replace(microsecond=now.microsecond // 1000 * 1000)  # what lastUpdated can say
+    now = _as_last_updated(now)
     requests = [[read(entry, identity.target(entry)) for entry in entries] for entries in transactions]
     written: list[list[Written]] = []
     with translated():
@@ -78,7 +78,7 @@ def amend(
     resources have such elements. What is said of a resource that was merged is said of the survivor, whenever
     the merge was. Raises Conflict, NotWritable as `apply` does.
     """
-    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    now = _as_last_updated(now)
     both = [
         [[read(entry, identity.target(entry)) for entry in entries] for entries in transactions]
         for transactions in (before, after)
@@ -112,7 +112,7 @@ def change(
 
     Raises Conflict.
     """
-    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    now = _as_last_updated(now)
     with translated():
         batch = Batch(now, {}, rows.fetch(connection, org, places), {})
         found = {place: changed(body) for place, body in batch.bodies().items()}
@@ -134,6 +134,11 @@ def survivors(connection: Connection[Any], org: str, places: Collection[Place]) 
         if len(passed) > 1:
             found[place] = passed[-1]
     return found
+
+
+def _as_last_updated(now: datetime) -> datetime:
+    """The time as precisely as lastUpdated can say it."""
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def _in_thought(
